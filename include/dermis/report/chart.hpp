@@ -1,0 +1,57 @@
+#pragma once
+/// \file
+/// Charts as inline SVG: lines (curves of training) and bars with intervals (arms of a comparison).
+/// Colours are safe for colour-blind readers and follow the page's light or dark theme through CSS
+/// variables, with fallbacks so that a chart also stands alone in a file.
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace dermis {
+
+struct Series {
+  std::string name;
+  std::vector<double> xs;
+  std::vector<double> ys;  ///< as many as xs; values that are not finite interrupt the line
+};
+
+struct LineChart {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  std::vector<Series> series;
+  bool log_y = false;  ///< logarithmic y axis; values of 0 and below are left out
+};
+
+struct Bar {
+  std::string name;
+  double mean = 0;
+  double lo =
+      std::numeric_limits<double>::quiet_NaN();  ///< lower end of the interval; NaN: none drawn
+  double hi = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A vertical line to compare with, such as chance level.
+struct Reference {
+  std::string name;
+  double value = 0;
+};
+
+/// One horizontal bar a row, top to bottom, with its interval as a whisker and its figures beside
+/// it.
+struct BarChart {
+  std::string title;
+  std::string x_label;
+  std::vector<Bar> bars;
+  std::vector<Reference> references;
+  bool percent = false;   ///< write figures in percent (0.42 -> 42.0 %)
+  bool from_zero = true;  ///< bars from 0; otherwise dots on an axis fitted to the data
+};
+
+/// The chart as an `<svg>` element, all text escaped. A chart without a finite value says "no
+/// data". Throws std::invalid_argument if a series has not as many ys as xs.
+std::string to_svg(const LineChart& chart);
+std::string to_svg(const BarChart& chart);
+
+}  // namespace dermis
