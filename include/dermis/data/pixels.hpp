@@ -1,0 +1,78 @@
+#pragma once
+/// \file
+/// From a data set to tensors: decoded, squared, resized, and normalised by the training part's
+/// statistics. Two scales are in use everywhere: uint8 images are 0..255, float images are 0..1.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dermis/data/dataset.hpp"
+#include "dermis/io/image.hpp"
+#include "dermis/io/resize.hpp"
+
+namespace dermis {
+
+/// A data set in memory.
+struct PixelSet {
+  at::Tensor images;            ///< uint8 [N, 3, S, S]
+  at::Tensor labels;            ///< int64 [N]
+  std::vector<Sample> samples;  ///< N, with the original sizes filled in
+  std::vector<std::string> classes;
+
+  int64_t size() const { return static_cast<int64_t>(samples.size()); }
+  std::vector<int64_t> class_counts() const;  ///< number of images of each class
+  /// Copies of the images at `indices`, in that order. Throws std::invalid_argument on an index out
+  /// of range.
+  PixelSet subset(const std::vector<int64_t>& indices) const;
+};
+
+/// `a` followed by `b`. Throws std::invalid_argument unless classes and image size agree.
+PixelSet concatenate(const PixelSet& a, const PixelSet& b);
+
+/// How an image becomes a square.
+enum class Fit {
+  CenterSquare,  ///< crop the largest centred square
+  Squash,  ///< resize both sides alike: leaks the aspect ratio, which in ISIC data tells source and
+           ///< class
+};
+
+struct LoadOptions {
+  int threads = 1;               ///< decoding threads; the result does not depend on it
+  DataReport* report = nullptr;  ///< corrupt images are counted and named here
+  Fit fit = Fit::CenterSquare;
+  Filter filter = Filter::Bicubic;  ///< antialiased as in Pillow
+  bool progress = true;             ///< show progress on stderr
+};
+
+/// Decodes every image of `dataset` to `size` x `size` pixels, in the data set's order. An image
+/// that does not decode is left out, counted and named in `options.report`. Throws
+/// std::invalid_argument when size or threads is below 1, std::runtime_error when a class that had
+/// images has none left (or there are no images at all), Interrupted after Ctrl-C.
+PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& options = {});
+
+/// uint8 [3, H, W] of an image.
+at::Tensor to_tensor(const Image& image);
+/// Image of a uint8 (0..255) or floating (0..1, clamped, rounded to nearest) tensor [3, H, W] on
+/// any device.
+Image to_image(const at::Tensor& pixels);
+
+/// Per-channel affine scaling to mean 0 and deviation 1. `mean` and `std` are in units of 0..1.
+struct Normalization {
+  std::vector<double> mean = {0.5, 0.5, 0.5};  ///< R, G, B
+  std::vector<double> std = {0.5, 0.5, 0.5};   ///< R, G, B; above 0
+
+  /// images [B, 3, H, W] or [3, H, W], uint8 0..255 or float 0..1 -> float, normalised.
+  at::Tensor operator()(const at::Tensor& images) const;
+  /// Normalised float images -> float 0..1 (not clamped).
+  at::Tensor inverse(const at::Tensor& images) const;
+};
+
+/// Channel means and population deviations over all pixels (deviation at least 1/255), exact
+/// whatever the threads. Give it the training part alone: statistics of validation or test images
+/// would leak into training.
+Normalization measure_normalization(const PixelSet& training);
+
+}  // namespace dermis
