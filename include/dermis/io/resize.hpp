@@ -1,0 +1,34 @@
+#pragma once
+/// \file
+/// Antialiased resize, bit-exact with Pillow's `Image.resize` (ImagingResample, 8 bits a channel),
+/// so that models meet the pixels they would meet in Python; and crops. LibTorch-free.
+
+#include <cstdint>
+
+#include "dermis/io/image.hpp"
+
+namespace dermis {
+
+/// Convolution kernels; their support grows with the shrinking factor (antialiasing).
+enum class Filter {
+  Bilinear,  ///< triangle, support 1
+  Bicubic,   ///< Keys' cubic with a = -0.5, support 2
+  Lanczos,   ///< windowed sinc, support 3
+};
+
+/// Resizes to width x height (above 0, otherwise std::invalid_argument).
+Image resize(const Image& image, std::int64_t width, std::int64_t height,
+             Filter filter = Filter::Bicubic);
+
+/// The rectangle with upper left corner (x, y); it must lie inside, otherwise
+/// std::invalid_argument.
+Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
+           std::int64_t height);
+
+/// The largest centred square; of an odd margin the smaller half is left and above.
+Image center_square(const Image& image);
+
+/// center_square, then resize to size x size: keeps the lesion's shape, which squashing would not.
+Image square_resized(const Image& image, std::int64_t size, Filter filter = Filter::Bicubic);
+
+}  // namespace dermis
