@@ -7,37 +7,41 @@
 
 namespace dermis {
 
-/// y = x W^T + b, as torch.nn.Linear (same names, same default initialisation). The low-rank slot is empty until
-/// add_low_rank(); then lora_A [r, in] and lora_B [out, r] are registered, W and b are frozen, and clone() reproduces both.
-/// forward: x [*, in] -> [*, out].
+/// y = x W^T + b, as torch.nn.Linear (same names, same default initialisation). The low-rank slot
+/// is empty until add_low_rank(); then lora_A [r, in] and lora_B [out, r] are registered, W and b
+/// are frozen, and clone() reproduces both. forward: x [*, in] -> [*, out].
 class LinearImpl : public torch::nn::Cloneable<LinearImpl> {
  public:
   LinearImpl(std::int64_t in_features, std::int64_t out_features, bool bias = true,
              const ParameterOptions& parameters = {})
-      : in_(in_features), out_(out_features), has_bias_(bias), parameters_(parameters) {
-    check_argument(in_ > 0 && out_ > 0, "[linear] expected positive sizes, got ", in_, " -> ", out_);
+      : in_(in_features), out_(out_features), has_bias_(bias), parameter_options_(parameters) {
+    check_argument(in_ > 0 && out_ > 0, "[linear] expected positive sizes, got ", in_, " -> ",
+                   out_);
     reset();
-    parameters_ = parameters_.without_init();
+    parameter_options_ = parameter_options_.without_init();
   }
 
   void reset() override {
-    weight = register_parameter("weight", parameters_.empty({out_, in_}));
-    bias = register_parameter("bias", has_bias_ ? parameters_.empty({out_}) : at::Tensor(), has_bias_);
-    if (parameters_.draws()) {
-      fan_in_uniform_(weight, in_, parameters_.generator);
-      if (has_bias_) fan_in_uniform_(bias, in_, parameters_.generator);
+    weight = register_parameter("weight", parameter_options_.empty({out_, in_}));
+    bias = register_parameter("bias", has_bias_ ? parameter_options_.empty({out_}) : at::Tensor(),
+                              has_bias_);
+    if (parameter_options_.draws()) {
+      fan_in_uniform_(weight, in_, parameter_options_.generator);
+      if (has_bias_) fan_in_uniform_(bias, in_, parameter_options_.generator);
     }
     if (low_rank_.enabled()) register_low_rank();
   }
 
   /// Switches the adapter on. B starts at zero, so the output does not change until it is trained.
-  void add_low_rank(const LowRankOptions& options, const std::optional<at::Generator>& generator = {}) {
-    check_argument(!low_rank_.enabled(), "[linear] this layer already has a low-rank adapter of rank ", low_rank_.rank);
-    check_argument(options.rank > 0 && options.rank <= std::min(in_, out_), "[linear] expected a rank in 1..",
-                   std::min(in_, out_), ", got ", options.rank);
+  void add_low_rank(const LowRankOptions& options,
+                    const std::optional<at::Generator>& generator = {}) {
+    check_argument(!low_rank_.enabled(),
+                   "[linear] this layer already has a low-rank adapter of rank ", low_rank_.rank);
+    check_argument(options.rank > 0 && options.rank <= std::min(in_, out_),
+                   "[linear] expected a rank in 1..", std::min(in_, out_), ", got ", options.rank);
     low_rank_ = options;
-    parameters_.device = weight.device();
-    parameters_.dtype = weight.scalar_type();
+    parameter_options_.device = weight.device();
+    parameter_options_.dtype = weight.scalar_type();
     register_low_rank();
     fan_in_uniform_(lora_A, in_, generator);
     torch::NoGradGuard no_grad;
@@ -60,13 +64,13 @@ class LinearImpl : public torch::nn::Cloneable<LinearImpl> {
   void register_low_rank() {
     weight.set_requires_grad(false);
     if (has_bias_) bias.set_requires_grad(false);
-    lora_A = register_parameter("lora_A", parameters_.empty({low_rank_.rank, in_}));
-    lora_B = register_parameter("lora_B", parameters_.empty({out_, low_rank_.rank}));
+    lora_A = register_parameter("lora_A", parameter_options_.empty({low_rank_.rank, in_}));
+    lora_B = register_parameter("lora_B", parameter_options_.empty({out_, low_rank_.rank}));
   }
 
   std::int64_t in_, out_;
   bool has_bias_;
-  ParameterOptions parameters_;
+  ParameterOptions parameter_options_;
   LowRankOptions low_rank_;
 };
 TORCH_MODULE(Linear);

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The low-rank slot of Linear and Conv2d: W x + (alpha / rank) B A x (LoRA, arXiv 2106.09685, section 4.1). Empty by default.
+/// The low-rank slot of Linear and Conv2d: W x + (alpha / rank) B A x (LoRA, arXiv 2106.09685,
+/// section 4.1). Empty by default.
 
 #include <cstdint>
 
