@@ -6,12 +6,13 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <dermis/core/json.hpp>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "dermis/core/json.hpp"
 
 namespace dermis {
 
@@ -24,13 +25,15 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;  ///< the `__metadata__` strings
 };
 
-/// Reads every tensor of a safetensors file into memory of its own (later changes of the file
-/// change nothing). \throws std::runtime_error if the file is missing or damaged
+/// Reads every tensor of a safetensors file into memory of its own: the file may change afterwards.
+/// \throws std::runtime_error if the file is missing or damaged
 TensorFile read_tensors(const std::filesystem::path& path);
 
 /// Writes `tensors` (any device, any strides) as safetensors: beside, then renamed, so that a file
-/// is whole or absent. \throws std::invalid_argument on a duplicate name, an undefined tensor or a
-/// type that safetensors lacks \throws std::runtime_error if the file cannot be written
+/// is whole or absent.
+/// \throws std::invalid_argument on a duplicate name, an undefined tensor or a type that
+///         safetensors lacks
+/// \throws std::runtime_error if the file cannot be written
 void write_tensors(const std::filesystem::path& path, const StateDict& tensors,
                    const std::map<std::string, std::string>& metadata = {});
 
@@ -40,9 +43,10 @@ StateDict state_dict(const torch::nn::Module& module);
 
 /// Copies `values` into the equally named `targets`. All checks come first, so that targets are
 /// changed as a whole or not at all: the names must be the same set, the shapes equal, and the
-/// types equal or both floating point. \param source  named in the error, usually the file \throws
-/// std::runtime_error once, listing every missing, unexpected and mismatched key (shortened after
-/// ten a kind)
+/// types equal or both floating point.
+/// \param source  named in the error, usually the file
+/// \throws std::runtime_error once, listing every missing, unexpected and mismatched key (shortened
+///         after ten a kind)
 void copy_tensors(const StateDict& targets, const StateDict& values, const std::string& source);
 
 /// copy_tensors into all parameters and buffers of `module`.

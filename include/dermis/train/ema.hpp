@@ -6,8 +6,9 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <dermis/io/tensors.hpp>
 #include <string>
+
+#include "dermis/io/tensors.hpp"
 
 namespace dermis {
 

@@ -7,47 +7,46 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <dermis/core/json.hpp>
-#include <dermis/train/optimizer.hpp>
-#include <dermis/train/sampler.hpp>
-#include <dermis/train/schedule.hpp>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "dermis/core/json.hpp"
+#include "dermis/train/optimizer.hpp"
+#include "dermis/train/sampler.hpp"
+#include "dermis/train/schedule.hpp"
+
 namespace dermis {
 
 struct TrainOptions {
   std::string name = "train";  ///< of the stage: label of the progress bar, key of random streams
   std::filesystem::path
-      directory;            ///< metrics.jsonl and checkpoint/ go here; empty = nothing is written
-  int64_t steps = 1000;     ///< optimizer steps
-  int64_t batch_size = 32;  ///< images a step
-  double learning_rate = 1e-3;       ///< at the end of the warm-up
+      directory;                 ///< of metrics.jsonl and checkpoint/; empty = nothing is written
+  std::int64_t steps = 1000;     ///< optimizer steps
+  std::int64_t batch_size = 32;  ///< images a step
+  double learning_rate = 1e-3;   ///< at the end of the warm-up
   double minimum_learning_rate = 0;  ///< at the end of training
-  int64_t warmup_steps = 0;
+  std::int64_t warmup_steps = 0;
   Decay decay = Decay::Cosine;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double clip_norm = 0;            ///< largest L2 norm of all gradients together; 0 = off
-  double ema_decay = 0;            ///< in [0, 1); 0 = off
-  bool bf16 = false;               ///< bfloat16 autocast around the step function
-  uint64_t seed = 0;               ///< of Batch::generator
-  int64_t log_every = 50;          ///< steps; the last step is always logged
-  int64_t checkpoint_every = 500;  ///< steps; 0 = only on Ctrl-C and at the end
-  bool resume =
-      false;  ///< go on from the directory's checkpoint; false removes an earlier run there
-  bool progress = true;  ///< progress bar on stderr
-  Json configuration =
-      Json::object();  ///< what must agree on resume beside the options above: model, data, loss
+  double clip_norm = 0;                 ///< largest L2 norm of all gradients together; 0 = off
+  double ema_decay = 0;                 ///< in [0, 1); 0 = off
+  bool bf16 = false;                    ///< bfloat16 autocast around the step function
+  std::uint64_t seed = 0;               ///< of Batch::generator
+  std::int64_t log_every = 50;          ///< steps; the last step is always logged
+  std::int64_t checkpoint_every = 500;  ///< steps; 0 = only on Ctrl-C and at the end
+  bool resume = false;                  ///< go on from the checkpoint; false removes an earlier run
+  bool progress = true;                 ///< progress bar on stderr
+  Json configuration = Json::object();  ///< must agree on resume: model, data, loss
 };
 
 /// What a step function gets.
 struct Batch {
-  int64_t step;             ///< from 0
+  std::int64_t step;        ///< from 0
   std::vector<Draw> draws;  ///< batch_size of them
   at::Tensor indices;       ///< int64 [batch_size], draws[i].index, on the CPU
   at::Generator generator;  ///< CPU, seeded by (seed, name, step): drop path, masks, noise
@@ -61,7 +60,7 @@ struct StepLoss {
 
 /// A point of the curve: means over the steps since the point before (skipped steps left out).
 struct LogPoint {
-  int64_t step = 0;          ///< steps done
+  std::int64_t step = 0;     ///< steps done
   double loss = 0;           ///< NaN if every step was skipped
   double learning_rate = 0;  ///< of the last step
   double gradient_norm = 0;  ///< before clipping
@@ -70,9 +69,9 @@ struct LogPoint {
 };
 
 struct TrainResult {
-  int64_t steps = 0;         ///< as asked for; steps of earlier, interrupted runs included
-  int64_t image_passes = 0;  ///< steps * batch_size
-  int64_t skipped = 0;       ///< steps without update because loss or gradients were not finite
+  std::int64_t steps = 0;         ///< as asked for; steps of earlier, interrupted runs included
+  std::int64_t image_passes = 0;  ///< steps * batch_size
+  std::int64_t skipped = 0;  ///< steps without update because loss or gradients were not finite
   double seconds = 0;        ///< wall clock, earlier runs included
   bool loaded = false;       ///< the run was finished before: weights came from the disk
   std::vector<LogPoint> curve;
@@ -87,28 +86,27 @@ struct TrainResult {
 /// one machine with one number of threads.
 ///
 /// In `directory`: metrics.jsonl, one line a log point, no step twice; checkpoint/, see
-/// checkpoint.hpp. On Ctrl-C the step in hand is finished and saved. With `resume`, an unfinished
-/// run goes on and a finished one is only loaded.
+/// checkpoint.hpp. With `resume`, an unfinished run goes on and a finished one is only loaded. If
+/// the program holds an InterruptGuard, Ctrl-C finishes the step in hand and saves.
 ///
-///     const TrainResult result = train(*model, parameter_groups(*model, {.weight_decay = 0.05}),
-///     sampler,
-///                                      [&](const Batch& batch) -> StepLoss {
-///                                        const at::Tensor images = pixels.index_select(0,
-///                                        batch.indices); return {loss_of(model->forward(images)),
-///                                        {}};
-///                                      }, options);
+///     const auto step = [&](const Batch& batch) -> StepLoss {
+///       const at::Tensor images = pixels.index_select(0, batch.indices);
+///       return {loss_of(model->forward(images)), {}};
+///     };
+///     train(*model, parameter_groups(*model, {.weight_decay = 0.05}), sampler, step, options);
 ///
-/// \param module  owner of all state that is saved: trained parameters outside of it would not
-/// survive a resume \param groups  see parameter_groups, layer_decay_groups \param on_log  called
-/// after each log point with the steps done \throws Interrupted after Ctrl-C \throws
-/// std::invalid_argument on options out of range, a loss that is no scalar or has no graph \throws
-/// std::runtime_error if the loss stays non-finite, a file cannot be written, or the checkpoint is
-/// of another
-///         configuration
+/// \param module  owner of every parameter of `groups` (two modules trained together: a container)
+/// \param groups  see parameter_groups, layer_decay_groups
+/// \param on_log  called after each log point with the steps done
+/// \throws Interrupted after Ctrl-C (see InterruptGuard)
+/// \throws std::invalid_argument on options out of range, parameters outside of `module`, a loss
+///         that is no scalar or has no graph
+/// \throws std::runtime_error if the loss stays non-finite, a file cannot be written, or the
+///         checkpoint is of another configuration
 TrainResult train(torch::nn::Module& module, std::vector<ParameterGroup> groups,
                   const Sampler& sampler, const std::function<StepLoss(const Batch&)>& step,
                   const TrainOptions& options,
-                  const std::function<void(int64_t step)>& on_log = {});
+                  const std::function<void(std::int64_t step)>& on_log = {});
 
 /// The curve as JSON, an array of objects with step, loss, learning_rate, gradient_norm and the
 /// values.

@@ -5,10 +5,11 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <dermis/io/tensors.hpp>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "dermis/io/tensors.hpp"
 
 namespace dermis {
 
@@ -39,15 +40,15 @@ std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module,
 
 /// The layer of a parameter of a timm-named ViT: cls_token, pos_embed, patch_embed = 0, blocks.i =
 /// i + 1, everything else = depth + 1.
-int64_t vit_layer(const std::string& name, int64_t depth);
+std::int64_t vit_layer(const std::string& name, std::int64_t depth);
 
 /// Layer-wise learning-rate decay (MAE fine-tuning, util/lr_decay.py): scale = decay^(depth + 1 -
 /// layer), one group for each layer and kind of weight decay. No weight decay for dimensions <= 1,
-/// cls_token and pos_embed; frozen parameters are left out. \param decay  in (0, 1]; 0.65 for
-/// ViT-B, 0.75 for ViT-L and ViT-H \throws std::invalid_argument if a block's number is not below
-/// `depth`
+/// cls_token and pos_embed; frozen parameters are left out.
+/// \param decay  in (0, 1]; 0.65 for ViT-B, 0.75 for ViT-L and ViT-H
+/// \throws std::invalid_argument if `decay` is out of range or a block's number not below `depth`
 std::vector<ParameterGroup> layer_decay_groups(const torch::nn::Module& module, double weight_decay,
-                                               double decay, int64_t depth);
+                                               double decay, std::int64_t depth);
 
 struct AdamWOptions {
   double beta1 = 0.9;     ///< in [0, 1)

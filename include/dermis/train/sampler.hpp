@@ -4,17 +4,17 @@
 /// run needs no history.
 
 #include <cstdint>
-#include <dermis/core/json.hpp>
 #include <string>
 #include <vector>
+
+#include "dermis/core/json.hpp"
 
 namespace dermis {
 
 /// One image of a batch.
 struct Draw {
-  int64_t index;  ///< into the data set
-  int64_t epoch;  ///< counts such that (index, epoch) never repeats in a run: the key of an
-                  ///< augmentation stream
+  std::int64_t index;  ///< into the data set
+  std::int64_t epoch;  ///< (index, epoch) never repeats in a run: the key of an augmentation stream
   bool operator==(const Draw&) const = default;
 };
 
@@ -28,28 +28,31 @@ struct Draw {
 class Sampler {
  public:
   /// Every image once a pass, each pass in an order of its own; epoch = the number of the pass.
-  static Sampler natural(int64_t size, uint64_t seed, const std::string& name);
+  static Sampler natural(std::int64_t size, std::uint64_t seed, const std::string& name);
 
   /// Every class equally often: each run of C positions holds each of the C classes that occur in
   /// `labels` once, in random order (a class drawn uniformly, without the chance imbalance of
   /// independent draws). A class's images come without replacement, reshuffled when used up; epoch
   /// = the number of times the class was used up.
-  static Sampler class_balanced(const std::vector<int>& labels, uint64_t seed,
+  static Sampler class_balanced(const std::vector<int>& labels, std::uint64_t seed,
                                 const std::string& name);
 
   /// Independent draws with probability weights[i] / sum, with replacement; epoch = the position.
   /// \param weights  finite, none negative, one at least above 0
-  static Sampler weighted(const std::vector<double>& weights, uint64_t seed,
+  static Sampler weighted(const std::vector<double>& weights, std::uint64_t seed,
                           const std::string& name);
 
   /// Number of images drawn from.
-  int64_t size() const { return size_; }
+  std::int64_t size() const { return size_; }
 
-  /// The draws of a step. \throws std::invalid_argument unless step >= 0 and batch_size >= 1
-  std::vector<Draw> batch(int64_t step, int64_t batch_size) const;
+  /// The draws of a step.
+  /// \throws std::invalid_argument unless step >= 0 and batch_size >= 1
+  std::vector<Draw> batch(std::int64_t step, std::int64_t batch_size) const;
 
   /// Passes over as many images as the set has, completed before this step.
-  int64_t epoch(int64_t step, int64_t batch_size) const { return step * batch_size / size_; }
+  std::int64_t epoch(std::int64_t step, std::int64_t batch_size) const {
+    return step * batch_size / size_;
+  }
 
   /// What must agree for two samplers to yield the same, as JSON: kind, name, seed, size and a
   /// fingerprint of the labels or weights.
@@ -57,23 +60,24 @@ class Sampler {
 
  private:
   struct Order {  // the latest permutation of one class (natural order: of all images)
-    int64_t cycle = -1;
-    std::vector<int64_t> permutation;
+    std::int64_t cycle = -1;
+    std::vector<std::int64_t> permutation;
   };
 
-  Sampler(const std::string& kind, uint64_t seed, const std::string& name, int64_t size,
+  Sampler(const std::string& kind, std::uint64_t seed, const std::string& name, std::int64_t size,
           const std::string& content);
-  Draw at(int64_t position) const;
-  Draw draw_of_class(std::size_t which, int64_t occurrence) const;
+  Draw at(std::int64_t position) const;
+  Draw draw_of_class(std::size_t which, std::int64_t occurrence) const;
 
-  uint64_t seed_;
+  std::uint64_t seed_;
   std::string name_;
-  int64_t size_;
+  std::int64_t size_;
   Json configuration_;
-  std::vector<std::vector<int64_t>> classes_;  // images of each class; one "class" in natural order
-  std::vector<double> cumulative_;             // weighted only
-  mutable std::vector<Order> orders_;          // parallel to classes_
-  mutable Order class_order_;                  // the latest run of classes
+  std::vector<std::vector<std::int64_t>>
+      classes_;                        // images of each class; one "class" in natural order
+  std::vector<double> cumulative_;     // weighted only
+  mutable std::vector<Order> orders_;  // parallel to classes_
+  mutable Order class_order_;          // the latest run of classes
 };
 
 }  // namespace dermis

@@ -4,8 +4,9 @@
 
 #include <cmath>
 #include <cstdint>
-#include <dermis/core/check.hpp>
 #include <numbers>
+
+#include "dermis/core/check.hpp"
 
 namespace dermis {
 
@@ -13,10 +14,10 @@ namespace dermis {
 enum class Decay { Cosine, Linear, Constant };
 
 struct LearningRateOptions {
-  double learning_rate = 1e-3;  ///< at the end of the warm-up
-  double minimum = 0;           ///< at the end of training
-  int64_t warmup_steps = 0;     ///< steps from 0 up to learning_rate
-  int64_t steps = 1;            ///< steps in all, warm-up included
+  double learning_rate = 1e-3;    ///< at the end of the warm-up
+  double minimum = 0;             ///< at the end of training
+  std::int64_t warmup_steps = 0;  ///< steps from 0 up to learning_rate
+  std::int64_t steps = 1;         ///< steps in all, warm-up included
   Decay decay = Decay::Cosine;
 };
 
@@ -24,7 +25,7 @@ struct LearningRateOptions {
 /// minimum + (lr - minimum) * (1 + cos(pi * (step - warmup) / (steps - warmup))) / 2 (MAE,
 /// util/lr_sched.py), a straight line, or constant. Steps past the end stay at the minimum. \throws
 /// std::invalid_argument if step or warmup_steps is negative
-inline double learning_rate(int64_t step, const LearningRateOptions& options) {
+inline double learning_rate(std::int64_t step, const LearningRateOptions& options) {
   check_argument(step >= 0 && options.warmup_steps >= 0,
                  "[schedule] expected step and warmup_steps of at least 0, got ", step, " and ",
                  options.warmup_steps);
