@@ -37,7 +37,7 @@ fail() {
 }
 output_has() { grep -qF -e "$1" "$work/output" || fail "expected in the output: $1"; }
 called() { grep -qF -e "$1" "$calls" || fail "expected a call of: $1"; }
-not_called() { ! grep -qF -e "$1" "$calls" || fail "expected no call of: $1"; }
+not_called() { ! grep -q "^$1 " "$calls" || fail "expected no call of: $1"; }
 
 python=$(command -v python3)
 python_stub() { stub "$work/bin/python3" "[[ \$1 == -m ]] && $work/bin/make_venv \"\$3\" || PYTHONPATH=$1 exec '$python' -S \"\$@\""; }
