@@ -1,0 +1,94 @@
+#pragma once
+/// \file
+/// Self-attention among the pixels of a feature map, as the KL autoencoder and the plain UNet use
+/// it.
+
+#include <torch/nn/modules/container/modulelist.h>
+
+#include "dermis/layers/linear.hpp"
+#include "dermis/layers/norm.hpp"
+
+namespace dermis {
+
+namespace detail {
+
+/// softmax(q k^T / sqrt(d)) v per head. q [B, N, C], k and v [B, M, C] -> [B, N, C].
+inline at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k,
+                                       const at::Tensor& v, std::int64_t heads) {
+  const auto split = [heads](const at::Tensor& x) {
+    return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);  // [B, heads, N, d]
+  };
+  return at::scaled_dot_product_attention(split(q), split(k), split(v))
+      .transpose(1, 2)
+      .reshape({q.size(0), q.size(1), q.size(2)});
+}
+
+/// Number of heads of width head_dim in `channels`; head_dim 0 means one head over all channels.
+inline std::int64_t head_count(std::int64_t channels, std::int64_t head_dim) {
+  if (head_dim == 0) return 1;
+  check_argument(head_dim > 0 && channels % head_dim == 0,
+                 "[attention] expected channels divisible by the head width, got ", channels,
+                 " channels and heads of ", head_dim);
+  return channels / head_dim;
+}
+
+}  // namespace detail
+
+/// Sizes of a SpatialAttention.
+struct SpatialAttentionOptions {
+  std::int64_t channels = 0;
+  std::int64_t head_dim = 0;  ///< channels a head; 0: a single head
+  std::int64_t norm_groups = 32;
+  double norm_eps = 1e-6;
+  bool zero_init = false;  ///< to_out starts at zero, so that the layer starts as the identity
+};
+
+/// x + out(attention(GroupNorm(x))). Names are diffusers' Attention (LDM has 1x1 convolutions
+/// here). forward: x [B, C, H, W] -> same.
+class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
+ public:
+  explicit SpatialAttentionImpl(const SpatialAttentionOptions& options_,
+                                const ParameterOptions& parameters = {})
+      : options(options_),
+        heads_(detail::head_count(options.channels, options.head_dim)),
+        parameter_options_(parameters) {
+    reset();
+    parameter_options_ = parameter_options_.without_init();
+  }
+
+  void reset() override {
+    const auto c = options.channels;
+    group_norm = register_module(
+        "group_norm", GroupNorm(options.norm_groups, c, options.norm_eps, parameter_options_));
+    to_q = register_module("to_q", Linear(c, c, true, parameter_options_));
+    to_k = register_module("to_k", Linear(c, c, true, parameter_options_));
+    to_v = register_module("to_v", Linear(c, c, true, parameter_options_));
+    Linear out(c, c, true, parameter_options_);
+    if (options.zero_init && parameter_options_.draws()) {
+      torch::NoGradGuard no_grad;
+      out->weight.zero_();
+      out->bias.zero_();
+    }
+    to_out = register_module("to_out", torch::nn::ModuleList(out));  // "to_out.0", as diffusers
+  }
+
+  at::Tensor forward(const at::Tensor& x) {
+    const auto tokens = group_norm->forward(x).flatten(2).transpose(1, 2);  // [B, HW, C]
+    const auto mixed = detail::multi_head_attention(to_q->forward(tokens), to_k->forward(tokens),
+                                                    to_v->forward(tokens), heads_);
+    const auto out = to_out[0]->as<Linear>()->forward(mixed);  // [B, HW, C]
+    return x + out.transpose(1, 2).reshape(x.sizes());
+  }
+
+  SpatialAttentionOptions options;
+  GroupNorm group_norm = nullptr;
+  Linear to_q = nullptr, to_k = nullptr, to_v = nullptr;
+  torch::nn::ModuleList to_out = nullptr;  ///< one Linear
+
+ private:
+  std::int64_t heads_;
+  ParameterOptions parameter_options_;
+};
+TORCH_MODULE(SpatialAttention);
+
+}  // namespace dermis

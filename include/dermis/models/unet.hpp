@@ -1,0 +1,121 @@
+#pragma once
+/// \file
+/// The denoising UNet of latent diffusion (arXiv 2112.10752; arXiv 2006.11239), unconditional or
+/// conditioned on a class. Structure and parameter names are diffusers' UNet2DModel and, with a
+/// cross-attention context, UNet2DConditionModel.
+
+#include "dermis/layers/timestep.hpp"
+#include "dermis/models/unet_blocks.hpp"
+
+namespace dermis {
+
+/// Predicts noise, velocity or the clean sample, whatever it is trained for. The last layer, the
+/// second convolution of each residual block and each attention's output start at zero, as in LDM
+/// (diffusers leaves the latter two at their defaults).
+///
+///     UNet unet(UNetOptions{.num_classes = 8, .norm_groups = 8});
+///     auto noise = unet->forward(x, t, labels);  // labels 0..7, or 8 for "any class"
+class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
+ public:
+  explicit UNetImpl(const UNetOptions& options_ = {}, const ParameterOptions& parameters = {})
+      : options(options_), parameter_options_(parameters) {
+    validate(options);
+    reset();
+    parameter_options_ = parameter_options_.without_init();
+  }
+
+  void reset() override {
+    const auto& o = options;
+    const auto convolution = [&](std::int64_t in, std::int64_t out) {
+      return Conv2d(Conv2dOptions{.in_channels = in, .out_channels = out, .padding = 1},
+                    parameter_options_);
+    };
+    conv_in = register_module("conv_in", convolution(o.in_channels, o.channels.front()));
+    time_embedding = register_module(
+        "time_embedding",
+        TimestepEmbedding(o.channels.front(), o.time_channels(), parameter_options_));
+    if (o.num_classes > 0 && o.cross_attention_dim == 0)
+      class_embedding = register_module(
+          "class_embedding", Embedding(o.num_classes + 1, o.time_channels(), parameter_options_));
+    if (o.num_classes > 0 && o.cross_attention_dim > 0)
+      class_embedder =
+          register_module("class_embedder",
+                          Embedding(o.num_classes + 1, o.cross_attention_dim, parameter_options_));
+    down_blocks = register_module("down_blocks", torch::nn::ModuleList());
+    mid_block = register_module("mid_block", UNetMidBlock(o, parameter_options_));
+    up_blocks = register_module("up_blocks", torch::nn::ModuleList());
+    for (std::size_t level = 0; level < o.channels.size(); ++level) {
+      down_blocks->push_back(UNetDownBlock(o, level, parameter_options_));
+      up_blocks->push_back(UNetUpBlock(o, o.channels.size() - 1 - level, parameter_options_));
+    }
+    conv_norm_out = register_module("conv_norm_out", GroupNorm(o.norm_groups, o.channels.front(),
+                                                               o.norm_eps, parameter_options_));
+    conv_out = register_module("conv_out", convolution(o.channels.front(), o.out_channels));
+    if (parameter_options_.draws()) {
+      torch::NoGradGuard no_grad;
+      conv_out->weight.zero_();
+      conv_out->bias.zero_();
+    }
+  }
+
+  /// The label that stands for "any class".
+  std::int64_t null_class() const { return options.num_classes; }
+
+  /// x [B, in, H, W], t [B] (steps, integer or real), labels int64 [B] in 0..num_classes (none when
+  /// unconditional) -> [B, out, H, W].
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels = {}) {
+    check_inputs(x, t, labels);
+    const auto sinusoid = timestep_embedding(t, options.channels.front());  // fp32
+    UNetCondition condition;
+    condition.embedding =
+        time_embedding->forward(sinusoid.to(time_embedding->linear_1->weight.scalar_type()));
+    if (!class_embedding.is_empty())
+      condition.embedding = condition.embedding + class_embedding->forward(labels);
+    if (!class_embedder.is_empty())
+      condition.context = class_embedder->forward(labels).unsqueeze(1);  // [B, 1, context]
+
+    auto h = conv_in->forward(x);
+    std::vector<at::Tensor> skips = {h};
+    for (const auto& block : *down_blocks)
+      h = block->as<UNetDownBlock>()->forward(h, condition, skips);
+    h = mid_block->forward(h, condition);
+    for (const auto& block : *up_blocks) h = block->as<UNetUpBlock>()->forward(h, condition, skips);
+    return conv_out->forward(at::silu(conv_norm_out->forward(h)));
+  }
+
+  UNetOptions options;
+  Conv2d conv_in = nullptr, conv_out = nullptr;
+  TimestepEmbedding time_embedding = nullptr;
+  Embedding class_embedding = nullptr;  ///< added to the time embedding; or empty
+  Embedding class_embedder = nullptr;   ///< the context token (LDM's ClassEmbedder); or empty
+  torch::nn::ModuleList down_blocks = nullptr, up_blocks = nullptr;
+  UNetMidBlock mid_block = nullptr;
+  GroupNorm conv_norm_out = nullptr;
+
+ private:
+  void check_inputs(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels) const {
+    check_argument(x.dim() == 4 && x.size(1) == options.in_channels,
+                   "[unet] expected x of shape [B, ", options.in_channels, ", H, W], got ",
+                   shape_text(x));
+    const auto batch = x.size(0);
+    check_argument(t.dim() == 1 && t.size(0) == batch, "[unet] expected one time an image, [",
+                   batch, "], got ", shape_text(t));
+    if (options.num_classes == 0) {
+      check_argument(!labels.defined(), "[unet] expected no labels: this model is unconditional");
+      return;
+    }
+    check_argument(labels.defined() && labels.scalar_type() == at::kLong && labels.dim() == 1 &&
+                       labels.size(0) == batch,
+                   "[unet] expected int64 labels of shape [", batch, "], got ",
+                   labels.defined() ? shape_text(labels) : "none");
+    if (!labels.is_cpu() || batch == 0) return;  // reading values back would stall an accelerator
+    const auto low = labels.min().item<std::int64_t>(), high = labels.max().item<std::int64_t>();
+    check_argument(low >= 0 && high <= options.num_classes, "[unet] expected labels in 0..",
+                   options.num_classes, " (the last is the null class), got ", low, "..", high);
+  }
+
+  ParameterOptions parameter_options_;
+};
+TORCH_MODULE(UNet);
+
+}  // namespace dermis
