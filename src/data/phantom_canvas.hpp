@@ -1,0 +1,92 @@
+#pragma once
+/// \file
+/// Drawing tools of the phantom: scalar fields, noise that is a pure function of place and seed,
+/// and soft-edged discs, rings and strokes. Lengths in lesion units: the half width of the picture
+/// is 1 at zoom 1.
+
+#include <cstdint>
+#include <vector>
+
+namespace dermis::detail {
+
+struct Point {
+  float x = 0, y = 0;
+};
+inline Point operator+(Point a, Point b) {
+  return {a.x + b.x, a.y + b.y};
+}
+inline Point operator-(Point a, Point b) {
+  return {a.x - b.x, a.y - b.y};
+}
+inline Point operator*(float s, Point a) {
+  return {s * a.x, s * a.y};
+}
+/// The point at distance `radius` in direction `angle` (radians).
+Point polar(float radius, float angle);
+
+/// 0 below `low`, 1 above `high`, a smooth cubic between.
+float smooth_step(float low, float high, float value);
+inline float mix(float a, float b, float t) {
+  return a + (b - a) * t;
+}
+
+/// A scalar picture, row-major.
+struct Field {
+  int width = 0, height = 0;
+  std::vector<float> values;
+  Field(int w, int h, float fill = 0)
+      : width(w),
+        height(h),
+        values(static_cast<std::size_t>(w) * static_cast<std::size_t>(h), fill) {}
+  float* row(int y) {
+    return values.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(width);
+  }
+  const float* row(int y) const {
+    return values.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(width);
+  }
+};
+
+/// Similarity from lesion coordinates to samples of a field (rotation, mirror, zoom, shift) and
+/// back.
+class Frame {
+ public:
+  /// `side`: samples along a side; `shift` in half widths of the picture; `angle` in radians.
+  Frame(int side, float angle, bool mirrored, float zoom, Point shift);
+  Point to_samples(Point q) const { return {a_ * q.x + b_ * q.y + tx_, c_ * q.x + d_ * q.y + ty_}; }
+  Point to_lesion(Point s) const {
+    const float x = s.x - tx_, y = s.y - ty_;
+    return {(a_ * x + c_ * y) * inverse_, (b_ * x + d_ * y) * inverse_};
+  }
+  /// Samples in one lesion unit.
+  float scale() const { return scale_; }
+
+ private:
+  float a_, b_, c_, d_, tx_, ty_, scale_, inverse_;
+};
+
+/// Smooth value noise in [-1, 1] with features of size 1.
+float noise(std::uint32_t seed, Point p);
+/// Sum of `octaves` of noise, each at half the size and half the height, in about [-1, 1].
+float fractal_noise(std::uint32_t seed, Point p, int octaves);
+
+/// The cell that holds a point: distances to the nearest and second nearest centre, a number in [0,
+/// 1) for the cell.
+struct Cell {
+  float first = 0, second = 0, id = 0;
+};
+/// Cells around the points of a triangular lattice of spacing 1, each point moved by up to `jitter`
+/// / 2.
+Cell cell_at(std::uint32_t seed, Point p, float jitter);
+
+/// Moves `field` towards `value` by the coverage of an ellipse (radii in samples, edge `soft`
+/// samples wide).
+void blend_ellipse(Field& field, Point centre, float rx, float ry, float angle, float soft,
+                   float value, float strength = 1);
+/// The same for a circle line of half width `half_width`.
+void blend_ring(Field& field, Point centre, float radius, float half_width, float soft, float value,
+                float strength = 1);
+/// The same for a stroke from `a` to `b` whose half width goes from `ra` to `rb`.
+void blend_stroke(Field& field, Point a, Point b, float ra, float rb, float soft, float value,
+                  float strength = 1);
+
+}  // namespace dermis::detail
