@@ -26,16 +26,22 @@ Eigen::MatrixXd covariance(const Eigen::MatrixXd& x) {
   return centred.transpose() * centred / static_cast<double>(x.rows() - 1);
 }
 
-/// Sums of the kernel over pairs: between x [n, D] and y [m, D], and within one set over pairs of
-/// different rows.
+/// Sum of the kernel over all pairs of a row of x [n, D] and a row of y [m, D].
 double kernel_sum(const Eigen::MatrixXd& x, const Eigen::MatrixXd& y) {
   const Eigen::MatrixXd products = x * y.transpose();  // [n, m]
   return (products.array() / static_cast<double>(x.cols()) + 1).cube().sum();
 }
 
+/// Sum over the ordered pairs of different rows of x [n, D].
 double kernel_sum_within(const Eigen::MatrixXd& x) {
-  const Eigen::ArrayXd squares = x.rowwise().squaredNorm();
-  return kernel_sum(x, x) - (squares / static_cast<double>(x.cols()) + 1).cube().sum();
+  Eigen::MatrixXd products = Eigen::MatrixXd::Zero(x.rows(), x.rows());
+  products.selfadjointView<Eigen::Lower>().rankUpdate(x);
+  double sum = 0;
+  for (Eigen::Index column = 0; column + 1 < x.rows(); ++column) {
+    const auto below = products.col(column).tail(x.rows() - column - 1);
+    sum += (below.array() / static_cast<double>(x.cols()) + 1).cube().sum();
+  }
+  return 2 * sum;
 }
 
 double unbiased_mmd(const Eigen::MatrixXd& x, const Eigen::MatrixXd& y) {

@@ -1,9 +1,10 @@
 #include "dermis/metrics/linear_classifier.hpp"
 
-#include <algorithm>
+#include <Eigen/Cholesky>
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "arguments.hpp"
@@ -63,23 +64,56 @@ class Objective {
   double l2_;
 };
 
+/// The inverse of an approximate Hessian, the same for every class: X^T diag(w) X s + l2 I for the
+/// weights and s for the bias, where s stands for p (1 - p) of even odds. Neighbouring pixels are
+/// so alike that plain L-BFGS needs ten times the steps.
+class Preconditioner {
+ public:
+  Preconditioner(const MatrixXd& x, const VectorXd& row_weights, int classes, double present,
+                 double l2)
+      : features_(x.cols()), classes_(classes), spread_((1 - 1 / present) / present) {
+    if (features_ > max_features) return;  // the factorisation would cost more than it saves
+    const MatrixXd weighted = row_weights.cwiseSqrt().asDiagonal() * x;
+    MatrixXd hessian = MatrixXd::Zero(features_, features_);
+    hessian.selfadjointView<Eigen::Lower>().rankUpdate(weighted.transpose(), spread_);
+    hessian.diagonal().array() += l2 + 1e-6 * spread_;  // constant features leave zeros
+    factor_.compute(hessian);
+  }
+
+  void apply(VectorXd& direction) const {
+    if (features_ > max_features) return;
+    Eigen::Map<MatrixXd> weights(direction.data(), features_, classes_);
+    factor_.solveInPlace(weights);
+    direction.tail(classes_) /= spread_;
+  }
+
+ private:
+  static constexpr Eigen::Index max_features = 2048;
+  Eigen::Index features_;
+  Eigen::Index classes_;
+  double spread_;
+  Eigen::LLT<MatrixXd> factor_;
+};
+
 struct Correction {
   VectorXd step;
   VectorXd change;  // of the gradient
   double inverse_curvature;
+  double scale;  // of the preconditioner
 };
 
-/// The two-loop recursion (Nocedal and Wright, Numerical Optimization, algorithm 7.4).
-VectorXd quasi_newton_direction(const VectorXd& gradient, const std::deque<Correction>& history) {
+/// The two-loop recursion (Nocedal and Wright, Numerical Optimization, algorithm 7.4) around the
+/// preconditioner.
+VectorXd quasi_newton_direction(const VectorXd& gradient, const std::deque<Correction>& history,
+                                const Preconditioner& preconditioner) {
   VectorXd direction = -gradient;
-  if (history.empty()) return direction / std::max(1.0, gradient.norm());
   std::vector<double> alphas(history.size());
   for (std::size_t k = history.size(); k-- > 0;) {
     alphas[k] = history[k].inverse_curvature * history[k].step.dot(direction);
     direction -= alphas[k] * history[k].change;
   }
-  const Correction& last = history.back();
-  direction /= last.inverse_curvature * last.change.squaredNorm();
+  preconditioner.apply(direction);
+  if (!history.empty()) direction *= history.back().scale;
   for (std::size_t k = 0; k < history.size(); ++k) {
     const double beta = history[k].inverse_curvature * history[k].change.dot(direction);
     direction += (alphas[k] - beta) * history[k].step;
@@ -96,7 +130,8 @@ struct Minimum {
 /// L-BFGS. The line search brackets and bisects for the weak Wolfe conditions, which keep the
 /// curvature positive (Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods", 2013,
 /// algorithm 2.6).
-Minimum minimise(const Objective& objective, VectorXd start, int max_iterations, double tolerance) {
+Minimum minimise(const Objective& objective, const Preconditioner& preconditioner, VectorXd start,
+                 int max_iterations, double tolerance) {
   constexpr std::size_t memory = 10;
   constexpr double sufficient_decrease = 1e-4;
   constexpr double sufficient_curvature = 0.9;
@@ -107,7 +142,7 @@ Minimum minimise(const Objective& objective, VectorXd start, int max_iterations,
   for (;;) {
     result.converged = gradient.lpNorm<Eigen::Infinity>() <= tolerance;
     if (result.converged || result.iterations == max_iterations) return result;
-    const VectorXd direction = quasi_newton_direction(gradient, history);
+    const VectorXd direction = quasi_newton_direction(gradient, history, preconditioner);
     const double slope = gradient.dot(direction);
     double low = 0, high = std::numeric_limits<double>::infinity(), length = 1;
     double trial_value = value;
@@ -126,10 +161,13 @@ Minimum minimise(const Objective& objective, VectorXd start, int max_iterations,
       if (!accepted) length = std::isinf(high) ? 2 * low : (low + high) / 2;
     }
     if (!accepted) return result;  // no progress left at the precision of a double
-    Correction correction{trial - result.parameters, trial_gradient - gradient, 0};
+    Correction correction{trial - result.parameters, trial_gradient - gradient, 0, 0};
     const double curvature = correction.step.dot(correction.change);
     if (curvature > 0) {
       correction.inverse_curvature = 1 / curvature;
+      VectorXd change = correction.change;
+      preconditioner.apply(change);
+      correction.scale = curvature / correction.change.dot(change);
       history.push_back(std::move(correction));
       if (history.size() > memory) history.pop_front();
     }
@@ -203,8 +241,9 @@ LinearClassifier fit_linear_classifier(const MatrixXd& x, const std::vector<int>
     }
   }
   const Objective objective(standardised, labels, row_weights, offset, options.l2);
-  const Minimum minimum =
-      minimise(objective, std::move(start), options.max_iterations, options.tolerance);
+  const Preconditioner preconditioner(standardised, row_weights, classes, present, options.l2);
+  const Minimum minimum = minimise(objective, preconditioner, std::move(start),
+                                   options.max_iterations, options.tolerance);
   fitted.weights_ = Eigen::Map<const MatrixXd>(minimum.parameters.data(), x.cols(), classes);
   fitted.bias_ = minimum.parameters.tail(classes).transpose() + offset;
   fitted.iterations_ = minimum.iterations;

@@ -12,7 +12,7 @@ struct LinearClassifierOptions {
   double l2 = 1e-2;  ///< weight of |W|^2 / 2 beside the mean loss; scikit-learn's C is 1 / (l2 N)
   bool balanced = false;     ///< weigh rows by N / (classes present * rows of the class)
   int max_iterations = 300;  ///< L-BFGS steps
-  double tolerance = 1e-5;   ///< stop when no entry of the gradient exceeds it
+  double tolerance = 1e-6;   ///< stop when no entry of the gradient exceeds it
 };
 
 /// A fitted classifier. Features are standardised by the training rows' mean and deviation before
@@ -45,9 +45,9 @@ class LinearClassifier {
 };
 
 /// Minimises mean cross-entropy + l2 |W|^2 / 2 (the bias is not penalised) over x [N, D] with
-/// `labels` in [0, classes) by full-batch L-BFGS: deterministic, no random start. Throws
-/// std::invalid_argument for fewer than two classes with rows, labels out of range, values that are
-/// not finite, a negative l2.
+/// `labels` in [0, classes) by full-batch preconditioned L-BFGS: deterministic, no random start.
+/// Throws std::invalid_argument for fewer than two classes with rows, labels out of range, values
+/// that are not finite, a negative l2.
 LinearClassifier fit_linear_classifier(const Eigen::MatrixXd& x, const std::vector<int>& labels,
                                        int classes, const LinearClassifierOptions& options = {});
 
