@@ -1,0 +1,27 @@
+#pragma once
+/// \file
+/// What io/image.cpp asks of the two decoders. Pixels come as stored; orientation is applied by the
+/// caller.
+
+#include <string>
+#include <string_view>
+
+#include "dermis/io/image.hpp"
+
+namespace dermis::detail {
+
+struct DecodedImage {
+  Image image;
+  int orientation = 1;  ///< EXIF, 1..8
+};
+
+DecodedImage decode_jpeg(std::string_view bytes, const std::string& name,
+                         const DecodeOptions& options);
+DecodedImage decode_png(std::string_view bytes, const std::string& name,
+                        const DecodeOptions& options);
+
+/// Makes room for a decoded image, unless that would be more pixels than allowed.
+Image allocate_image(std::int64_t width, std::int64_t height, const std::string& name,
+                     const DecodeOptions& options);
+
+}  // namespace dermis::detail
