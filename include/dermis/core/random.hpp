@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Counter-based randomness: what a stream yields depends on its key alone, never on who drew before, on thread count or
-/// on batch composition. This is what makes resumed training bit-equal to uninterrupted training.
+/// Counter-based randomness: what a stream yields depends on its key alone, never on who drew
+/// before, on thread count or on batch composition. This is what makes resumed training bit-equal
+/// to uninterrupted training.
 
 #include <array>
 #include <cmath>
@@ -13,10 +14,32 @@
 #include <utility>
 #include <vector>
 
+#include "dermis/core/check.hpp"
+
 namespace dermis {
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) keyed by (seed, purpose, epoch,
-/// index). A UniformRandomBitGenerator of 32-bit words; copying a stream copies its position.
+namespace detail {
+
+/// The block cipher of Philox4x32 with 10 rounds, as in the authors' Random123.
+inline std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
+                                                  std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = 0xD2511F53ULL * counter[0];
+    const std::uint64_t b = 0xCD9E8D57ULL * counter[2];
+    counter = {
+        static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+        static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
+    key[0] += 0x9E3779B9U;
+    key[1] += 0xBB67AE85U;
+  }
+  return counter;
+}
+
+}  // namespace detail
+
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) keyed by
+/// (seed, purpose, epoch, index). A UniformRandomBitGenerator of 32-bit words; copying a stream
+/// copies its position.
 ///
 ///     RandomStream stream(seed, "augment", epoch, sample_index);
 ///     double angle = stream.uniform(-90, 90);
@@ -24,8 +47,10 @@ class RandomStream {
  public:
   using result_type = std::uint32_t;
 
-  RandomStream(std::uint64_t seed, std::string_view purpose, std::uint64_t epoch = 0, std::uint64_t index = 0) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a over the purpose, so that streams of one seed differ by name
+  RandomStream(std::uint64_t seed, std::string_view purpose, std::uint64_t epoch = 0,
+               std::uint64_t index = 0) {
+    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a over the purpose, so that streams of one
+                                                 // seed differ by name
     for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     const std::uint64_t key = mix(seed ^ mix(hash ^ mix(epoch)));
     key_ = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
@@ -50,8 +75,10 @@ class RandomStream {
   double uniform() { return static_cast<double>(bits64() >> 11) * 0x1.0p-53; }
   /// Uniform in [low, high).
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  /// Uniform integer in [0, count), free of modulo bias.
+  /// Uniform integer in [0, count), free of modulo bias; count above 0, otherwise
+  /// std::invalid_argument.
   std::uint64_t below(std::uint64_t count) {
+    check_argument(count > 0, "[random] expected a count above 0, got 0");
     const std::uint64_t limit = count * (std::numeric_limits<std::uint64_t>::max() / count);
     std::uint64_t word = bits64();
     while (word >= limit) word = bits64();
@@ -79,6 +106,7 @@ class RandomStream {
   }
   /// 0 .. count-1 in random order.
   std::vector<std::int64_t> permutation(std::int64_t count) {
+    check_argument(count >= 0, "[random] expected a count of at least 0, got ", count);
     std::vector<std::int64_t> order(static_cast<std::size_t>(count));
     std::iota(order.begin(), order.end(), std::int64_t{0});
     shuffle(order);
@@ -94,17 +122,7 @@ class RandomStream {
   }
 
   void refill() {
-    std::array<std::uint32_t, 4> c = counter_;
-    std::array<std::uint32_t, 2> k = key_;
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t a = 0xD2511F53ULL * c[0];
-      const std::uint64_t b = 0xCD9E8D57ULL * c[2];
-      c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
-           static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
-      k[0] += 0x9E3779B9U;
-      k[1] += 0xBB67AE85U;
-    }
-    block_ = c;
+    block_ = detail::philox4x32_10(counter_, key_);
     position_ = 0;
     if (++counter_[0] == 0) ++counter_[1];
   }

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// RGB images in memory, and JPEG and PNG in both directions. Decoded pixels equal Pillow's
-/// `ImageOps.exif_transpose(Image.open(f)).convert("RGB")`. LibTorch-free.
+/// `ImageOps.exif_transpose(Image.open(f)).convert("RGB")`, except for 16-bit grey PNGs: there
+/// Pillow clips at 255, dermis keeps the high byte. LibTorch-free.
 
 #include <cstddef>
 #include <cstdint>
