@@ -54,8 +54,8 @@ struct Batch {
 
 /// What a step function returns.
 struct StepLoss {
-  at::Tensor loss;                                     ///< scalar with a graph
-  std::vector<std::pair<std::string, double>> values;  ///< parts of it, accuracies ...: logged
+  at::Tensor loss;                                       ///< scalar with a graph
+  std::vector<std::pair<std::string, double>> values{};  ///< parts of it, accuracies ...: logged
 };
 
 /// A point of the curve: means over the steps since the point before (skipped steps left out).
@@ -64,7 +64,7 @@ struct LogPoint {
   double loss = 0;           ///< NaN if every step was skipped
   double learning_rate = 0;  ///< of the last step
   double gradient_norm = 0;  ///< before clipping
-  std::vector<std::pair<std::string, double>> values;
+  std::vector<std::pair<std::string, double>> values{};
   bool operator==(const LogPoint&) const = default;
 };
 

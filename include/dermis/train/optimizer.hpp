@@ -15,10 +15,10 @@ namespace dermis {
 
 /// Parameters that share a learning rate and a weight decay.
 struct ParameterGroup {
-  std::vector<std::string> names;  ///< as in the state dict; keys of the optimizer's saved state
-  std::vector<at::Tensor> parameters;  ///< in the order of `names`
-  double learning_rate_scale = 1;      ///< multiplies the scheduled learning rate
-  double weight_decay = 0;             ///< decoupled, multiplied by the learning rate
+  std::vector<std::string> names{};  ///< as in the state dict; keys of the optimizer's saved state
+  std::vector<at::Tensor> parameters{};  ///< in the order of `names`
+  double learning_rate_scale = 1;        ///< multiplies the scheduled learning rate
+  double weight_decay = 0;               ///< decoupled, multiplied by the learning rate
 };
 
 /// Decides that a parameter is not decayed.
