@@ -220,4 +220,27 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
 };
 TORCH_MODULE(MAE);
 
+/// Starts a ViT from a pre-trained encoder (main_finetune.py): everything but the head and, with
+/// mean pooling, `fc_norm` is copied; the position table is resampled when the grids differ. Throws
+/// std::invalid_argument when the encoders differ in another way.
+inline void copy_encoder(const MAE& from, ViT& to) {
+  const auto& e = from->options.encoder;
+  const auto& v = to->options;
+  check_argument(e.dim == v.dim && e.depth == v.depth && e.heads == v.heads &&
+                     e.patch_size == v.patch_size && e.in_channels == v.in_channels,
+                 "[mae] expected an encoder of width ", v.dim, ", depth ", v.depth, ", ", v.heads,
+                 " heads and patch ", v.patch_size, ", got width ", e.dim, ", depth ", e.depth,
+                 ", ", e.heads, " heads and patch ", e.patch_size);
+  torch::NoGradGuard no_grad;
+  const auto theirs = from->named_parameters();
+  for (auto& item : to->named_parameters()) {
+    const auto& key = item.key();
+    if (key == "pos_embed") {
+      item.value().copy_(resample_position(theirs[key], v.grid(), /*prefix=*/1));
+    } else if (const auto* value = theirs.find(key)) {
+      item.value().copy_(*value);
+    }
+  }
+}
+
 }  // namespace dermis

@@ -1,0 +1,96 @@
+#pragma once
+/// \file
+/// Training, applying and judging a ViT that names lesions.
+
+#include <Eigen/Core>
+
+#include "dermis/metrics/bootstrap.hpp"
+#include "dermis/metrics/classification.hpp"
+#include "dermis/models/mae.hpp"
+#include "dermis/train/stage.hpp"
+
+namespace dermis {
+
+struct ClassifierOptions {
+  ViTOptions model;  ///< num_classes and image_size are taken from the data
+  StageSchedule training;
+  AugmentOptions augment;
+  bool class_balanced = true;  ///< every class is drawn equally often
+  double layer_decay = 1.0;    ///< learning rate of a layer over that of the next one (MAE: 0.65 to
+                               ///< 0.75 for large models)
+  double label_smoothing = 0.1;  ///< in [0, 1)
+};
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, ClassifierOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("model", o.model);
+  visit("training", o.training);
+  visit("augment", o.augment);
+  visit("class_balanced", o.class_balanced);
+  visit("layer_decay", o.layer_decay);
+  visit("label_smoothing", o.label_smoothing);
+}
+
+/// A network with what is needed to apply it to raw pixels.
+struct Classifier {
+  ViT model{nullptr};
+  Normalization normalization;
+  std::vector<std::string> classes;
+};
+
+/// Trains on `training`, from a pre-trained encoder when `encoder` is given, else from scratch. The
+/// stage is called `name`. `normalization` must come from real training images
+/// (measure_normalization).
+Classifier train_classifier(const PixelSet& training, const Normalization& normalization,
+                            ClassifierOptions options, const StageContext& context,
+                            const std::string& name, TrainResult* result = nullptr,
+                            const MAE& encoder = nullptr);
+
+/// Logits [N, C] on the CPU of uint8 images [N, 3, S, S].
+at::Tensor predict_logits(const Classifier& classifier, const at::Tensor& images,
+                          std::int64_t batch_size = 128);
+/// softmax of the logits: [N, C].
+Eigen::MatrixXd predict_probabilities(const Classifier& classifier, const at::Tensor& images);
+/// The feature before the head: [N, D]; what generation metrics compare.
+Eigen::MatrixXd encoder_features(const Classifier& classifier, const at::Tensor& images);
+
+/// A float tensor [N, D] as doubles.
+Eigen::MatrixXd to_eigen(const at::Tensor& matrix);
+
+/// How a classifier does on a set.
+struct Evaluation {
+  std::vector<std::string> classes;
+  std::vector<int> labels, predictions;
+  std::vector<std::string> lesions;
+  Eigen::MatrixXd probabilities;  ///< [N, C]
+  Interval balanced_accuracy;     ///< bootstrap by lesion
+  double accuracy = 0;
+  double macro_auc = 0;
+  double calibration_error = 0;
+  PerClass per_class;
+};
+
+/// Judges probabilities [N, C] for the images of `set`.
+Evaluation evaluate(const Eigen::MatrixXd& probabilities, const PixelSet& set);
+inline Evaluation evaluate(const Classifier& classifier, const PixelSet& set) {
+  return evaluate(predict_probabilities(classifier, set.images), set);
+}
+/// balanced_accuracy{mean,lo,hi}, accuracy, macro_auc, calibration_error, per_class{...},
+/// confusion.
+Json to_json(const Evaluation& evaluation);
+Json to_json(const Interval& interval);
+
+/// Median milliseconds for one image, after warm-up, with the threads LibTorch has now.
+double batch_one_latency_ms(const Classifier& classifier, int repeats = 50);
+
+/// A ViT file with classes and normalisation; load_classifier throws std::runtime_error on any
+/// other file.
+void save_classifier(const std::filesystem::path& path, const Classifier& classifier);
+Classifier load_classifier(const std::filesystem::path& path, at::Device device = at::kCPU);
+
+/// Normalisation in model files.
+Json to_json(const Normalization& normalization);
+Normalization normalization_from_json(const Json& json);
+
+}  // namespace dermis

@@ -1,0 +1,92 @@
+#pragma once
+/// \file
+/// What all training stages share: how long and how fast one trains, where it writes, and how raw
+/// pixels reach a model.
+
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <type_traits>
+
+#include "dermis/core/options.hpp"
+#include "dermis/data/augment.hpp"
+#include "dermis/data/pixels.hpp"
+#include "dermis/layers/parameter.hpp"
+#include "dermis/train/loop.hpp"
+
+namespace dermis {
+
+/// Length and optimizer of a stage (AdamW, warm-up, cosine).
+struct StageSchedule {
+  std::int64_t steps = 1000;
+  std::int64_t batch_size = 64;
+  double learning_rate = 1e-3;  ///< reached after the warm-up
+  double minimum_learning_rate = 0;
+  std::int64_t warmup_steps = 50;
+  double weight_decay = 0.05;
+  double beta2 = 0.999;
+  double clip_norm = 1.0;  ///< 0 = off
+  double ema_decay =
+      0;  ///< 0 = off; otherwise the averaged weights are what is evaluated and saved
+
+  std::int64_t image_passes() const { return steps * batch_size; }
+};
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, StageSchedule>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("steps", o.steps);
+  visit("batch_size", o.batch_size);
+  visit("learning_rate", o.learning_rate);
+  visit("minimum_learning_rate", o.minimum_learning_rate);
+  visit("warmup_steps", o.warmup_steps);
+  visit("weight_decay", o.weight_decay);
+  visit("beta2", o.beta2);
+  visit("clip_norm", o.clip_norm);
+  visit("ema_decay", o.ema_decay);
+}
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, AugmentOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("flip", o.flip);
+  visit("rotate", o.rotate);
+  visit("scale_min", o.scale_min);
+  visit("scale_max", o.scale_max);
+  visit("shift", o.shift);
+  visit("brightness", o.brightness);
+  visit("contrast", o.contrast);
+  visit("saturation", o.saturation);
+}
+
+/// Where and how a program runs its stages.
+struct StageContext {
+  std::filesystem::path out;  ///< each stage writes below out/<stage name>
+  std::uint64_t seed = 0;     ///< of weights, order, augmentation and noise
+  at::Device device = at::kCPU;
+  bool resume = false;  ///< finished stages are loaded, an interrupted one goes on
+  bool bf16 = false;    ///< bfloat16 autocast in training
+  bool progress = true;
+};
+
+/// The loop's options for stage `name`; `configuration` (model, data, loss) must agree on resume.
+TrainOptions train_options(const StageSchedule& schedule, const StageContext& context,
+                           const std::string& name, Json configuration);
+
+/// First weights of stage `name`: a generator keyed by (seed, name), so that stages do not disturb
+/// each other.
+ParameterOptions first_weights(const StageContext& context, const std::string& name);
+
+/// 16 digits that stand for a data set: pixels, labels, ids and classes.
+std::string fingerprint(const PixelSet& set);
+
+/// Augmented views of a batch: float [B, 3, S, S] in 0..1 on `device`. What a view looks like
+/// depends on (seed, purpose, epoch, image) alone.
+at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptions& options,
+                     std::uint64_t seed, const std::string& purpose, at::Device device);
+
+/// Calls `body(first, last)` over rows in pieces of `batch_size`, without gradients.
+void in_batches(std::int64_t rows, std::int64_t batch_size,
+                const std::function<void(std::int64_t first, std::int64_t last)>& body);
+
+}  // namespace dermis

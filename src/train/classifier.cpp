@@ -1,0 +1,184 @@
+#include "dermis/train/classifier.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "dermis/distill/losses.hpp"
+#include "dermis/io/tensors.hpp"
+#include "dermis/metrics/calibration.hpp"
+
+namespace dermis {
+
+Classifier train_classifier(const PixelSet& training, const Normalization& normalization,
+                            ClassifierOptions options, const StageContext& context,
+                            const std::string& name, TrainResult* result, const MAE& encoder) {
+  options.model.image_size = training.images.size(2);
+  options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
+  ViT model(options.model, first_weights(context, name));
+  if (!encoder.is_empty()) copy_encoder(encoder, model);
+
+  std::vector<int> labels;
+  for (const auto& sample : training.samples) labels.push_back(sample.label);
+  const auto sampler = options.class_balanced
+                           ? Sampler::class_balanced(labels, context.seed, name)
+                           : Sampler::natural(training.size(), context.seed, name);
+  const auto step = [&](const Batch& batch) -> StepLoss {
+    const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
+                                  context.device);
+    const auto targets = training.labels.index_select(0, batch.indices).to(context.device);
+    const auto logits = model->forward(normalization(images), batch.generator);
+    const double correct =
+        logits.detach().argmax(1).eq(targets).to(torch::kDouble).mean().item<double>();
+    return {cross_entropy(logits, targets, options.label_smoothing), {{"accuracy", correct}}};
+  };
+  auto configuration =
+      Json::object({{"stage", "classifier"},
+                    {"options", options_to_json(options)},
+                    {"sampler", sampler.configuration()},
+                    {"data", fingerprint(training)},
+                    {"encoder", encoder.is_empty() ? "none" : fingerprint(state_dict(*encoder))}});
+  auto outcome = train(*model,
+                       layer_decay_groups(*model, options.training.weight_decay,
+                                          options.layer_decay, options.model.depth),
+                       sampler, step,
+                       train_options(options.training, context, name, std::move(configuration)));
+  if (result) *result = std::move(outcome);
+  return {model, normalization, training.classes};
+}
+
+namespace {
+
+/// Rows of `compute(normalised float images)` for all images, on the CPU.
+template <class Compute>
+at::Tensor apply(const Classifier& classifier, const at::Tensor& images, std::int64_t batch_size,
+                 Compute compute) {
+  check_argument(!classifier.model.is_empty(), "[classifier] expected a model, got none");
+  auto model = classifier.model;  // the holder's constness would reach the module
+  model->eval();
+  const auto device = model->cls_token.device();
+  std::vector<at::Tensor> rows;
+  in_batches(images.size(0), batch_size, [&](std::int64_t first, std::int64_t last) {
+    rows.push_back(compute(classifier.normalization(images.slice(0, first, last).to(device)))
+                       .to(at::kCPU, at::kFloat));
+  });
+  return at::cat(rows);
+}
+
+}  // namespace
+
+at::Tensor predict_logits(const Classifier& classifier, const at::Tensor& images,
+                          std::int64_t batch_size) {
+  auto model = classifier.model;
+  return apply(classifier, images, batch_size,
+               [&](const at::Tensor& x) { return model->forward(x); });
+}
+
+Eigen::MatrixXd predict_probabilities(const Classifier& classifier, const at::Tensor& images) {
+  return to_eigen(at::softmax(predict_logits(classifier, images).to(at::kDouble), 1));
+}
+
+Eigen::MatrixXd encoder_features(const Classifier& classifier, const at::Tensor& images) {
+  auto model = classifier.model;
+  return to_eigen(apply(classifier, images, 128,
+                        [&](const at::Tensor& x) { return model->forward_features(x).pooled; }));
+}
+
+Eigen::MatrixXd to_eigen(const at::Tensor& matrix) {
+  const auto values = matrix.to(at::kCPU, at::kDouble).contiguous();
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const RowMajor>(values.const_data_ptr<double>(), values.size(0),
+                                    values.size(1));
+}
+
+Evaluation evaluate(const Eigen::MatrixXd& probabilities, const PixelSet& set) {
+  Evaluation e;
+  e.classes = set.classes;
+  e.probabilities = probabilities;
+  for (const auto& sample : set.samples) {
+    e.labels.push_back(sample.label);
+    e.lesions.push_back(sample.lesion);
+  }
+  e.predictions = predict_labels(probabilities);
+  e.balanced_accuracy = balanced_accuracy_interval(e.labels, e.predictions, e.lesions);
+  e.accuracy = accuracy(e.labels, e.predictions);
+  e.macro_auc = macro_auc(e.labels, probabilities);
+  e.calibration_error = expected_calibration_error(probabilities, e.labels);
+  e.per_class = per_class(e.labels, e.predictions, static_cast<int>(set.classes.size()));
+  return e;
+}
+
+Json to_json(const Interval& interval) {
+  return Json::object({{"mean", interval.mean}, {"lo", interval.lo}, {"hi", interval.hi}});
+}
+
+Json to_json(const Evaluation& e) {
+  Json recall = Json::object(), precision = Json::object(), f1 = Json::object(),
+       confusion = Json::array();
+  for (std::size_t c = 0; c < e.classes.size(); ++c) {
+    recall[e.classes[c]] = e.per_class.recall[c];
+    precision[e.classes[c]] = e.per_class.precision[c];
+    f1[e.classes[c]] = e.per_class.f1[c];
+  }
+  const auto matrix = confusion_matrix(e.labels, e.predictions, static_cast<int>(e.classes.size()));
+  for (Eigen::Index r = 0; r < matrix.rows(); ++r) {
+    std::vector<int> row(static_cast<std::size_t>(matrix.cols()));
+    for (Eigen::Index c = 0; c < matrix.cols(); ++c)
+      row[static_cast<std::size_t>(c)] = matrix(r, c);
+    confusion.push_back(Json(row));
+  }
+  return Json::object({{"balanced_accuracy", to_json(e.balanced_accuracy)},
+                       {"accuracy", e.accuracy},
+                       {"macro_auc", e.macro_auc},
+                       {"calibration_error", e.calibration_error},
+                       {"per_class_recall", recall},
+                       {"per_class_precision", precision},
+                       {"per_class_f1", f1},
+                       {"confusion", confusion}});
+}
+
+double batch_one_latency_ms(const Classifier& classifier, int repeats) {
+  torch::NoGradGuard no_grad;
+  auto model = classifier.model;
+  model->eval();
+  const auto& o = model->options;
+  const auto image =
+      torch::zeros({1, o.in_channels, o.image_size, o.image_size}, model->cls_token.options());
+  std::vector<double> times;
+  for (int i = -5; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    model->forward(image);
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
+    if (i >= 0) times.push_back(elapsed.count());
+  }
+  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+  return times[static_cast<std::size_t>(repeats / 2)];
+}
+
+Json to_json(const Normalization& n) {
+  return Json::object({{"mean", n.mean}, {"std", n.std}});
+}
+
+Normalization normalization_from_json(const Json& json) {
+  return {json.at("mean").get<std::vector<double>>(), json.at("std").get<std::vector<double>>()};
+}
+
+void save_classifier(const std::filesystem::path& path, const Classifier& classifier) {
+  save_model(path, *classifier.model, "vit", options_to_json(classifier.model->options),
+             Json::object({{"classes", classifier.classes},
+                           {"normalization", to_json(classifier.normalization)}}));
+}
+
+Classifier load_classifier(const std::filesystem::path& path, at::Device device) {
+  const auto file = read_model_file(path, "vit");
+  ViTOptions options;
+  options_from_json(options, file.options, path.string());
+  ViT model(options, ParameterOptions{.init = false});
+  load_state_dict(*model, file.tensors, path.string());
+  model->to(device);
+  model->eval();
+  return {model, normalization_from_json(file.extra.at("normalization")),
+          file.extra.at("classes").get<std::vector<std::string>>()};
+}
+
+}  // namespace dermis

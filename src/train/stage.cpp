@@ -1,0 +1,64 @@
+#include "dermis/train/stage.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "dermis/core/hash.hpp"
+#include "dermis/core/random.hpp"
+#include "dermis/io/tensors.hpp"
+
+namespace dermis {
+
+TrainOptions train_options(const StageSchedule& schedule, const StageContext& context,
+                           const std::string& name, Json configuration) {
+  configuration["seed"] = context.seed;
+  return {.name = name,
+          .directory = context.out.empty() ? std::filesystem::path() : context.out / name,
+          .steps = schedule.steps,
+          .batch_size = schedule.batch_size,
+          .learning_rate = schedule.learning_rate,
+          .minimum_learning_rate = schedule.minimum_learning_rate,
+          .warmup_steps = schedule.warmup_steps,
+          .beta2 = schedule.beta2,
+          .clip_norm = schedule.clip_norm,
+          .ema_decay = schedule.ema_decay,
+          .bf16 = context.bf16,
+          .seed = context.seed,
+          .log_every = std::max<std::int64_t>(1, schedule.steps / 50),
+          .checkpoint_every = std::max<std::int64_t>(100, schedule.steps / 8),
+          .resume = context.resume,
+          .progress = context.progress,
+          .configuration = std::move(configuration)};
+}
+
+ParameterOptions first_weights(const StageContext& context, const std::string& name) {
+  RandomStream stream(context.seed, "weights/" + name);
+  return {.device = context.device,
+          .generator = at::make_generator<at::CPUGeneratorImpl>(stream.bits64())};
+}
+
+std::string fingerprint(const PixelSet& set) {
+  std::string names;
+  for (const auto& name : set.classes) names += name + '\n';
+  for (const auto& sample : set.samples) names += sample.id + '\n';
+  return fingerprint(names +
+                     fingerprint(StateDict{{"images", set.images}, {"labels", set.labels}}));
+}
+
+at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptions& options,
+                     std::uint64_t seed, const std::string& purpose, at::Device device) {
+  std::vector<std::int64_t>
+      keys;  // draws of one batch may belong to different passes: the pair becomes one key
+  keys.reserve(batch.draws.size());
+  for (const auto& draw : batch.draws) keys.push_back(draw.epoch * set.size() + draw.index);
+  return augment(set.images.index_select(0, batch.indices), options, seed, purpose, 0, keys)
+      .to(device);
+}
+
+void in_batches(std::int64_t rows, std::int64_t batch_size,
+                const std::function<void(std::int64_t first, std::int64_t last)>& body) {
+  torch::NoGradGuard no_grad;
+  for (std::int64_t first = 0; first < rows; first += batch_size)
+    body(first, std::min(rows, first + batch_size));
+}
+
+}  // namespace dermis
