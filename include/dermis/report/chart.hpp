@@ -16,6 +16,8 @@ struct Series {
   std::vector<double> ys;  ///< as many as xs; values that are not finite interrupt the line
 };
 
+/// Curves over a common x axis, linear or logarithmic in y. A series of more than 1,000 points is
+/// drawn as its range (faint) and its mean in 150 stretches.
 struct LineChart {
   std::string title;
   std::string x_label;
@@ -53,5 +55,9 @@ struct BarChart {
 /// data". Throws std::invalid_argument if a series has not as many ys as xs.
 std::string to_svg(const LineChart& chart);
 std::string to_svg(const BarChart& chart);
+
+/// "0.612 [0.589, 0.634]", or "61.2 % [58.9, 63.4]" with `percent`; without the brackets if lo or
+/// hi is NaN, a dash if the mean is.
+std::string interval_text(double mean, double lo, double hi, bool percent = false);
 
 }  // namespace dermis
