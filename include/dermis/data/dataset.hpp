@@ -16,10 +16,9 @@ namespace dermis {
 
 /// What is known of one image besides its pixels.
 struct Sample {
-  std::string id;  ///< unique name within its data set, e.g. ISIC_0000000
-  int label = 0;   ///< index into Dataset::classes()
-  std::string
-      lesion;  ///< images of one lesion share it; empty = unknown, the image is a lesion of its own
+  std::string id = {};          ///< unique name within its data set, e.g. ISIC_0000000
+  int label = 0;                ///< index into Dataset::classes()
+  std::string lesion = {};      ///< shared by the views of a lesion; empty = unknown, its own
   bool synthetic = false;       ///< made by a generative model: belongs in training parts only
   int64_t original_width = 0;   ///< pixels before any crop or resize; 0 = not decoded yet
   int64_t original_height = 0;  ///< as original_width

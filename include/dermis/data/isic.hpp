@@ -18,11 +18,11 @@ enum class MissingImages {
 };
 
 struct FolderOptions {
-  std::vector<std::string> classes;  ///< which classes and in which order; empty = all: a one-hot
-                                     ///< CSV's column order, otherwise by name
+  std::vector<std::string> classes = {};  ///< which classes and in which order; empty = all: a
+                                          ///< one-hot CSV's column order, otherwise by name
   MissingImages missing = MissingImages::Fail;
-  std::filesystem::path lesions_csv;  ///< optional CSV with columns image and lesion_id
-                                      ///< (ISIC_2019_Training_Metadata.csv)
+  std::filesystem::path lesions_csv = {};  ///< optional CSV with columns image and lesion_id
+                                           ///< (ISIC_2019_Training_Metadata.csv)
 };
 
 /// Images with labels, and what was left out of them. Corrupt images show when pixels are loaded,

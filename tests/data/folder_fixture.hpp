@@ -1,0 +1,65 @@
+#pragma once
+/// \file
+/// A folder of formula images with a CSV, made for one test and removed after it.
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <unistd.h>
+
+#include "dermis/io/image.hpp"
+
+namespace dermis::test {
+
+/// Smooth and asymmetric, so that a flip, a shift or a swapped channel shows.
+inline Image formula_image(int64_t width, int64_t height, int variant = 0) {
+  Image image = make_image(width, height);
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      std::uint8_t* pixel = image.pixel(x, y);
+      pixel[0] = static_cast<std::uint8_t>(40 + 160 * x / width);
+      pixel[1] = static_cast<std::uint8_t>(30 + 180 * y / height);
+      pixel[2] = static_cast<std::uint8_t>((37 * variant + 100 * (x + y) / (width + height)) % 256);
+    }
+  }
+  return image;
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    static std::atomic<int> count{0};
+    path_ = std::filesystem::temp_directory_path() /
+            ("dermis-data-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  /// Writes a file (folders are made) and returns its path.
+  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+    std::filesystem::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name, std::ios::binary) << bytes;
+    return path_ / name;
+  }
+  /// Writes formula images, JPEG or PNG by extension.
+  void write_image(const std::string& name, int variant = 0, int64_t width = 24,
+                   int64_t height = 16) const {
+    const Image image = formula_image(width, height, variant);
+    write(name, name.ends_with(".png") ? encode_png(image) : encode_jpeg(image, 95));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace dermis::test
