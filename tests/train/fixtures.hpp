@@ -1,0 +1,109 @@
+#pragma once
+/// \file
+/// A small module, folders of one test, and a limit on file sizes as a full disk.
+
+#include <sys/resource.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <unistd.h>
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "dermis/io/tensors.hpp"
+
+namespace dermis::test {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    static std::atomic<int> count{0};
+    path_ = std::filesystem::temp_directory_path() /
+            ("dermis-train-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline void write_text(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// While it lives, no file of this process may grow beyond `bytes`: a full disk that works for
+/// root.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG
+    getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{bytes, old_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int);
+};
+
+inline at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed, double scale = 1) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed), at::kFloat) * scale;
+}
+
+/// Two linear layers with a ReLU between, a counter as buffer, a frozen tensor.
+struct TinyModule : torch::nn::Module {
+  explicit TinyModule(std::uint64_t seed) {
+    weight1 = register_parameter("weight1", normal({8, 4}, seed, 0.5));
+    bias1 = register_parameter("bias1", at::zeros({8}));
+    weight2 = register_parameter("weight2", normal({3, 8}, seed + 1, 0.5));
+    bias2 = register_parameter("bias2", at::zeros({3}));
+    frozen = register_parameter("frozen", at::ones({2, 2}), /*requires_grad=*/false);
+    calls = register_buffer("calls", at::zeros({}));
+  }
+  at::Tensor forward(const at::Tensor& x) {
+    if (is_training()) calls.add_(1);
+    return at::linear(at::relu(at::linear(x, weight1, bias1)), weight2, bias2);
+  }
+
+  at::Tensor weight1, bias1, weight2, bias2, frozen, calls;
+};
+
+/// A copy that shares nothing.
+inline StateDict snapshot(const torch::nn::Module& module) {
+  StateDict copy;
+  for (const auto& [name, tensor] : state_dict(module)) {
+    copy.emplace_back(name, tensor.detach().clone());
+  }
+  return copy;
+}
+
+inline bool equal(const StateDict& a, const StateDict& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].first != b[i].first || !at::equal(a[i].second, b[i].second)) return false;
+  }
+  return true;
+}
+
+}  // namespace dermis::test

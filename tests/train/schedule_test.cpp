@@ -1,0 +1,46 @@
+#include "dermis/train/schedule.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace dermis;
+
+TEST_CASE("schedule: MAE's pre-training learning rate") {
+  // 800 epochs of 2 steps; golden values of util/lr_sched.py with fractional epochs.
+  const LearningRateOptions mae{.learning_rate = 2.4e-3, .warmup_steps = 80, .steps = 1600};
+  CHECK(learning_rate(0, mae) == 0);
+  CHECK(learning_rate(40, mae) == Approx(0.0012));
+  CHECK(learning_rate(80, mae) == Approx(0.0024));
+  CHECK(learning_rate(840, mae) == Approx(0.0012));
+  CHECK(learning_rate(1599, mae) == Approx(2.56309e-9).epsilon(1e-5));
+  CHECK(learning_rate(1600, mae) == 0);
+}
+
+TEST_CASE("schedule: the minimum is reached and kept") {
+  for (const Decay decay : {Decay::Cosine, Decay::Linear}) {
+    const LearningRateOptions options{
+        .learning_rate = 1, .minimum = 0.1, .warmup_steps = 0, .steps = 10, .decay = decay};
+    CHECK(learning_rate(0, options) == 1);
+    CHECK(learning_rate(5, options) == Approx(0.55));
+    CHECK(learning_rate(10, options) == 0.1);
+    CHECK(learning_rate(1000, options) == 0.1);
+  }
+}
+
+TEST_CASE("schedule: linear and constant") {
+  LearningRateOptions options{
+      .learning_rate = 1, .warmup_steps = 10, .steps = 50, .decay = Decay::Linear};
+  CHECK(learning_rate(5, options) == Approx(0.5));
+  CHECK(learning_rate(20, options) == Approx(0.75));
+  options.decay = Decay::Constant;
+  CHECK(learning_rate(5, options) == Approx(0.5));
+  CHECK(learning_rate(20, options) == 1);
+  CHECK(learning_rate(49, options) == 1);
+}
+
+TEST_CASE("schedule: a run that is all warm-up, and negative steps") {
+  const LearningRateOptions options{.learning_rate = 1, .warmup_steps = 4, .steps = 4};
+  CHECK(learning_rate(3, options) == Approx(0.75));
+  CHECK(learning_rate(4, options) == 0);
+  CHECK_THROWS_AS(learning_rate(-1, options), std::invalid_argument);
+  CHECK_THROWS_AS(learning_rate(0, {.warmup_steps = -1}), std::invalid_argument);
+}
