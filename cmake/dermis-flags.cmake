@@ -8,8 +8,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 
 # Target with the private flags of every translation unit of this project. fmt is used header-only because LibTorch
 # carries headers of another version: linking libfmt would mix the two.
+# Designated initialisers leave out what has a default: that is their point, so no warning about it.
+set(dermis_warnings -Wall -Wextra -Wno-missing-field-initializers)
 add_library(dermis_flags INTERFACE)
-target_compile_options(dermis_flags INTERFACE -Wall -Wextra $<$<BOOL:${DERMIS_WERROR}>:-Werror>)
+target_compile_options(dermis_flags INTERFACE ${dermis_warnings} $<$<BOOL:${DERMIS_WERROR}>:-Werror>)
 target_link_libraries(dermis_flags INTERFACE fmt::fmt-header-only)
 if(DERMIS_SANITIZE)
   # No vptr check: LibTorch's own classes come without the type information that it needs.

@@ -18,7 +18,7 @@ foreach(header IN LISTS public_headers)
   cmake_path(GET stamp PARENT_PATH folder)
   file(MAKE_DIRECTORY ${folder})
   add_custom_command(OUTPUT ${stamp}
-    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -fsyntax-only -Wall -Wextra -Werror -I ${PROJECT_SOURCE_DIR}/include
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -fsyntax-only ${dermis_warnings} -Werror -I ${PROJECT_SOURCE_DIR}/include
       -MD -MF ${stamp}.d -MT ${stamp} -include ${header} -x c++ /dev/null
     COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
     DEPENDS ${PROJECT_SOURCE_DIR}/include/${header}
