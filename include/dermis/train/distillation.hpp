@@ -1,0 +1,36 @@
+#pragma once
+/// \file
+/// Training a student beside its teacher.
+
+#include "dermis/distill/student.hpp"
+#include "dermis/train/classifier.hpp"
+
+namespace dermis {
+
+struct StudentOptions {
+  ViTOptions model;  ///< num_classes and image_size are the teacher's; with `layers`, everything is
+  std::vector<std::int64_t> layers =
+      {};  ///< teacher blocks the student starts from; empty: `model`, from scratch
+  DistillationOptions loss;
+  StageSchedule training;
+  AugmentOptions augment;
+  bool class_balanced = true;
+};
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, StudentOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("model", o.model);
+  visit("layers", o.layers);
+  visit("loss", o.loss);
+  visit("training", o.training);
+  visit("augment", o.augment);
+  visit("class_balanced", o.class_balanced);
+}
+
+/// Trains a student on `training` with the teacher's normalisation. The teacher is not changed.
+Classifier distill(const Classifier& teacher, const PixelSet& training, StudentOptions options,
+                   const StageContext& context, const std::string& name = "student",
+                   TrainResult* result = nullptr);
+
+}  // namespace dermis

@@ -1,0 +1,215 @@
+#include "dermis/train/generator.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "dermis/core/random.hpp"
+#include "dermis/diffusion/denoising_loss.hpp"
+#include "dermis/diffusion/guidance.hpp"
+#include "dermis/diffusion/linear_denoiser.hpp"
+#include "dermis/io/tensors.hpp"
+
+namespace dermis {
+
+std::string name(Objective objective) {
+  return objective == Objective::Epsilon    ? "epsilon"
+         : objective == Objective::Velocity ? "velocity"
+                                            : "flow";
+}
+
+void from_name(Objective& objective, const std::string& text) {
+  for (const auto candidate : {Objective::Epsilon, Objective::Velocity, Objective::Flow}) {
+    if (name(candidate) != text) continue;
+    objective = candidate;
+    return;
+  }
+  check_argument(false, "[generator] expected objective epsilon, velocity or flow, got ", text);
+}
+
+namespace {
+
+/// Calls `body` with the process that `options` describe; diffusion and flow have the same
+/// functions.
+template <class Body>
+auto with_process(const GeneratorOptions& options, Body body) {
+  if (options.objective == Objective::Flow) return body(RectifiedFlow());
+  return body(DiffusionProcess(
+      NoiseSchedule(options.schedule),
+      options.objective == Objective::Velocity ? Prediction::Velocity : Prediction::Epsilon));
+}
+
+at::Tensor run_sampler(const RectifiedFlow& flow, const GeneratorOptions& options,
+                       const Denoiser& denoiser, const at::Tensor& noise) {
+  return flow.sample(denoiser, noise, options.sampling_steps);
+}
+at::Tensor run_sampler(const DiffusionProcess& process, const GeneratorOptions& options,
+                       const Denoiser& denoiser, const at::Tensor& noise) {
+  return DDIM(process, {.steps = options.sampling_steps}).sample(denoiser, noise);
+}
+
+/// View v of images [B, 3, S, S]: mirrored for odd v, turned by v / 2 right angles.
+at::Tensor view_of(const at::Tensor& images, std::int64_t v) {
+  const auto turned = at::rot90(images, v / 2, {2, 3});
+  return v % 2 ? turned.flip({3}) : turned;
+}
+
+at::Tensor latent_noise(const Generator& generator, int label, std::int64_t index,
+                        std::uint64_t seed) {
+  const auto factor = generator.autoencoder->options.factor();
+  const auto side = generator.image_size / factor;
+  const auto noise = torch::empty({generator.autoencoder->options.latent_channels, side, side});
+  RandomStream stream(seed, "synthesis/" + generator.classes.at(static_cast<std::size_t>(label)), 0,
+                      static_cast<std::uint64_t>(index));
+  auto* values = noise.data_ptr<float>();
+  for (std::int64_t i = 0; i < noise.numel(); ++i) values[i] = static_cast<float>(stream.normal());
+  return noise;
+}
+
+}  // namespace
+
+at::Tensor Generator::sample(const std::vector<int>& labels,
+                             const std::vector<std::int64_t>& indices, std::uint64_t seed) const {
+  check_argument(!labels.empty() && labels.size() == indices.size(),
+                 "[generator] expected as many labels as indices, got ", labels.size(), " and ",
+                 indices.size());
+  auto network = unet;
+  network->eval();
+  const auto device = network->conv_in->weight.device();
+  std::vector<at::Tensor> noise;
+  std::vector<std::int64_t> classes_of;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    noise.push_back(latent_noise(*this, labels[i], indices[i], seed));
+    classes_of.push_back(labels[i]);
+  }
+  const auto denoiser =
+      guided(denoiser_of(network), torch::tensor(classes_of, torch::kLong).to(device),
+             network->null_class(), options.guidance_scale);
+  const auto latents = with_process(options, [&](const auto& process) {
+    return run_sampler(process, options, denoiser, at::stack(noise).to(device));
+  });
+  return decode_latents(autoencoder, latents);
+}
+
+Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
+                          GeneratorOptions options, const StageContext& context,
+                          const std::string& name, TrainResult* result) {
+  check_argument(
+      options.latent_views == 1 || options.latent_views == 2 || options.latent_views == 8,
+      "[generator] expected latent_views 1, 2 or 8, got ", options.latent_views);
+  const auto count = training.size();
+  std::vector<at::Tensor> views;
+  for (std::int64_t v = 0; v < options.latent_views; ++v)
+    views.push_back(encode_latents(autoencoder, view_of(training.images, v)));
+  const auto latents = at::cat(views);  // [views N, C, h, w]
+
+  options.model.in_channels = options.model.out_channels = latents.size(1);
+  options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
+  UNet unet(options.model, first_weights(context, name));
+  std::vector<int> labels;
+  for (const auto& sample : training.samples) labels.push_back(sample.label);
+  const auto sampler = options.class_balanced ? Sampler::class_balanced(labels, context.seed, name)
+                                              : Sampler::natural(count, context.seed, name);
+  auto configuration = Json::object({{"stage", "generator"},
+                                     {"options", options_to_json(options)},
+                                     {"sampler", sampler.configuration()},
+                                     {"data", fingerprint(training)},
+                                     {"autoencoder", fingerprint(state_dict(*autoencoder))}});
+  auto outcome = with_process(options, [&](const auto& process) {
+    const auto step = [&](const Batch& batch) -> StepLoss {
+      const auto size = batch.indices.size(0);
+      const auto view = torch::randint(options.latent_views, {size}, batch.generator, torch::kLong);
+      const auto x0 = latents.index_select(0, batch.indices + view * count).to(context.device);
+      const auto noise = torch::randn(x0.sizes(), batch.generator).to(context.device);
+      const auto times = process.times(torch::rand({size}, batch.generator)).to(context.device);
+      const auto kept =
+          drop_labels(training.labels.index_select(0, batch.indices), unet->null_class(),
+                      torch::rand({size}, batch.generator), options.label_dropout);
+      const auto noisy = process.corrupt(x0, noise, times);
+      const auto output = unet->forward(noisy.x, noisy.time, kept.to(context.device));
+      return {at::mse_loss(output.to(torch::kFloat), noisy.target), {}};
+    };
+    return train(*unet, parameter_groups(*unet, {.weight_decay = options.training.weight_decay}),
+                 sampler, step,
+                 train_options(options.training, context, name, std::move(configuration)));
+  });
+  if (result) *result = std::move(outcome);
+  return {autoencoder, unet, options, training.classes, training.images.size(2)};
+}
+
+DenoisingComparison compare_denoising(const Generator& generator, const PixelSet& training,
+                                      const PixelSet& held_out, std::uint64_t seed,
+                                      std::int64_t times) {
+  auto unet = generator.unet;
+  unet->eval();
+  const auto device = unet->conv_in->weight.device();
+  const auto latents = encode_latents(generator.autoencoder, held_out.images).to(device);
+  const LinearDenoiser linear(encode_latents(generator.autoencoder, training.images));
+  RandomStream stream(seed, "denoising");
+  const auto cpu = at::make_generator<at::CPUGeneratorImpl>(stream.bits64());
+  std::vector<std::int64_t> shape = {times};
+  for (const auto side : latents.sizes()) shape.push_back(side);
+  const auto noise = torch::randn(shape, cpu).to(device);
+
+  // Another image's label: a rotation of the order by a random shift, so that the labels stay
+  // equally frequent.
+  const auto order = torch::tensor(stream.permutation(held_out.size()), torch::kLong);
+  const auto labels = held_out.labels.to(device);
+  auto wrong = torch::empty_like(held_out.labels);
+  wrong.index_put_({order}, held_out.labels.index_select(0, order).roll({held_out.size() / 2}));
+
+  const auto [model, shuffled, gaussian] =
+      with_process(generator.options, [&](const auto& process) {
+        const auto grid = time_grid(process, times).to(device);
+        const auto loss = [&](const ConditionalDenoiser& denoiser, const at::Tensor& of) {
+          return denoising_loss(process, denoiser, latents, of, grid, noise)
+              .mean(0)
+              .to(torch::kDouble)
+              .cpu();  // [N]
+        };
+        return std::make_tuple(loss(denoiser_of(unet), labels),
+                               loss(denoiser_of(unet), wrong.to(device)),
+                               loss(ignore_labels(linear.denoiser(process)), {}));
+      });
+  std::vector<std::string> lesions;
+  for (const auto& sample : held_out.samples) lesions.push_back(sample.lesion);
+  const auto difference = [&](const at::Tensor& values) {
+    const auto* v = values.const_data_ptr<double>();
+    return bootstrap_interval(lesions, [&](const std::vector<std::int64_t>& rows) {
+      double sum = 0;
+      for (const auto row : rows) sum += v[row];
+      return sum / static_cast<double>(rows.size());
+    });
+  };
+  return {model.mean().item<double>(), shuffled.mean().item<double>(),
+          gaussian.mean().item<double>(), difference(gaussian - model),
+          difference((shuffled - model).contiguous())};
+}
+
+void save_generator(const std::filesystem::path& directory, const Generator& generator) {
+  save_autoencoder(directory / "autoencoder.safetensors", generator.autoencoder);
+  save_model(directory / "generator.safetensors", *generator.unet, "unet",
+             options_to_json(generator.options),
+             Json::object({{"classes", generator.classes},
+                           {"image_size", generator.image_size},
+                           {"autoencoder", fingerprint(state_dict(*generator.autoencoder))}}));
+}
+
+Generator load_generator(const std::filesystem::path& directory, at::Device device) {
+  const auto path = directory / "generator.safetensors";
+  const auto file = read_model_file(path, "unet");
+  Generator generator;
+  options_from_json(generator.options, file.options, path.string());
+  generator.autoencoder = load_autoencoder(directory / "autoencoder.safetensors", device);
+  check_runtime(file.extra.at("autoencoder").get<std::string>() ==
+                    fingerprint(state_dict(*generator.autoencoder)),
+                "[generator] ", path.string(),
+                " was trained on the latents of another autoencoder than the one beside it");
+  generator.unet = UNet(generator.options.model, ParameterOptions{.init = false});
+  load_state_dict(*generator.unet, file.tensors, path.string());
+  generator.unet->to(device);
+  generator.unet->eval();
+  generator.classes = file.extra.at("classes").get<std::vector<std::string>>();
+  generator.image_size = file.extra.at("image_size").get<std::int64_t>();
+  return generator;
+}
+
+}  // namespace dermis

@@ -1,0 +1,208 @@
+#include "dermis/train/recipe.hpp"
+
+namespace dermis {
+
+namespace {
+
+/// Whole-lesion augmentation of classifiers: a lesion has no upright position.
+AugmentOptions lesion_views() {
+  return {.rotate = 180, .scale_min = 0.85, .scale_max = 1.2, .shift = 0.08};
+}
+/// Flips alone: what a generator should draw must stay as it was photographed.
+AugmentOptions mirrored() {
+  auto options = no_augmentation();
+  options.flip = true;
+  return options;
+}
+
+DermaeRecipe demo() {
+  DermaeRecipe r;
+  r.preset = "demo";
+  r.autoencoder = {.model = {.latent_channels = 4,
+                             .channels = {16, 32, 64},
+                             .layers_per_block = 1,
+                             .norm_groups = 8,
+                             .mid_attention = false},
+                   .training = {.steps = 300,
+                                .batch_size = 32,
+                                .learning_rate = 2e-3,
+                                .warmup_steps = 30,
+                                .weight_decay = 0.0,
+                                .ema_decay = 0.99},
+                   .augment = mirrored()};
+  r.generator = {.model = {.channels = {32, 64, 96},
+                           .layers_per_block = 1,
+                           .attention = {0, 1, 1},
+                           .norm_groups = 8},
+                 .training = {.steps = 500,
+                              .batch_size = 64,
+                              .learning_rate = 1e-3,
+                              .warmup_steps = 50,
+                              .weight_decay = 0.01,
+                              .ema_decay = 0.995},
+                 .latent_views = 2,
+                 .sampling_steps = 25,
+                 .guidance_scale = 2.5};
+  r.synthetic_target = 250;
+  const ViTOptions teacher{.image_size = 64,
+                           .patch_size = 8,
+                           .dim = 128,
+                           .depth = 6,
+                           .heads = 4,
+                           .mean_pooling = true,
+                           .drop_path = 0.05};
+  r.pretraining = {.model = {.encoder = teacher,
+                             .decoder_dim = 96,
+                             .decoder_depth = 2,
+                             .decoder_heads = 4,
+                             .norm_pix_loss = false},
+                   .training = {.steps = 250,
+                                .batch_size = 64,
+                                .learning_rate = 1.5e-3,
+                                .warmup_steps = 30,
+                                .beta2 = 0.95},
+                   .augment = lesion_views()};
+  r.teacher = {.model = teacher,
+               .training = {.steps = 320,
+                            .batch_size = 64,
+                            .learning_rate = 1e-3,
+                            .warmup_steps = 40,
+                            .ema_decay = 0.99},
+               .augment = lesion_views(),
+               .layer_decay = 0.9};
+  r.student = {.model = {.image_size = 64,
+                         .patch_size = 8,
+                         .dim = 96,
+                         .depth = 4,
+                         .heads = 4,
+                         .mean_pooling = true},
+               .loss = dermae_loss(0.5, 2.0),
+               .training = {.steps = 320,
+                            .batch_size = 64,
+                            .learning_rate = 1e-3,
+                            .warmup_steps = 40,
+                            .ema_decay = 0.99},
+               .augment = lesion_views()};
+  return r;
+}
+
+DermaeRecipe study() {
+  auto r = demo();
+  r.preset = "study";
+  r.autoencoder.training.steps = 1000;
+  r.generator.training.steps = 3000;
+  r.generator.training.ema_decay = 0.999;
+  r.generator.latent_views = 8;
+  r.synthetic_target = 400;
+  r.pretraining.training.steps = 1200;
+  r.teacher.training.steps = 1600;
+  r.teacher.training.ema_decay = 0.998;
+  r.student.training.steps = 1600;
+  r.student.training.ema_decay = 0.998;
+  return r;
+}
+
+DermaeRecipe paper() {
+  auto r = demo();
+  r.preset = "paper";
+  r.image_size = 256;
+  r.autoencoder.model = kl_f4();
+  r.autoencoder.training = {.steps = 200'000,
+                            .batch_size = 12,
+                            .learning_rate = 4.5e-6 * 12,
+                            .warmup_steps = 1000,
+                            .weight_decay = 0.0};
+  r.generator.model = ldm_cin256();
+  r.generator.objective = Objective::Epsilon;
+  r.generator.schedule = ldm_schedule();
+  r.generator.training = {.steps = 180'000,
+                          .batch_size = 64,
+                          .learning_rate = 1e-4,
+                          .warmup_steps = 1000,
+                          .weight_decay = 0.01,
+                          .ema_decay = 0.9999};
+  r.generator.sampling_steps = 50;
+  r.generator.guidance_scale = 2.0;
+  r.generator.latent_views = 8;
+  r.synthetic_target = 0;
+  auto teacher = vit_huge();
+  teacher.mean_pooling = true;
+  teacher.drop_path = 0.3;
+  r.pretraining.model = {.encoder = teacher};
+  r.pretraining.training = {.steps = 80'000,
+                            .batch_size = 512,
+                            .learning_rate = 1.5e-4 * 2,
+                            .warmup_steps = 4000,
+                            .beta2 = 0.95};
+  r.teacher.model = teacher;
+  r.teacher.layer_decay = 0.75;
+  r.teacher.training = {.steps = 10'000,
+                        .batch_size = 256,
+                        .learning_rate = 1e-3,
+                        .minimum_learning_rate = 1e-6,
+                        .warmup_steps = 1000};
+  r.student.model = vit_base();
+  r.student.model.mean_pooling = true;
+  r.student.training = {.steps = 10'000,
+                        .batch_size = 256,
+                        .learning_rate = 5e-4,
+                        .minimum_learning_rate = 1e-6,
+                        .warmup_steps = 1000};
+  set_image_size(r, 224);
+  return r;
+}
+
+}  // namespace
+
+DermaeRecipe dermae_recipe(const std::string& preset) {
+  if (preset == "demo") return demo();
+  if (preset == "study") return study();
+  if (preset == "paper") return paper();
+  check_argument(false, "[recipe] expected preset demo, study or paper, got ", preset);
+  return {};
+}
+
+void set_image_size(DermaeRecipe& r, std::int64_t image_size) {
+  r.image_size = image_size;
+  r.pretraining.model.encoder.image_size = image_size;
+  r.teacher.model.image_size = image_size;
+  r.student.model.image_size = image_size;
+}
+
+void validate(const DermaeRecipe& r) {
+  validate(r.pretraining.model);
+  validate(r.teacher.model);
+  validate(r.student.model);
+  validate(r.autoencoder.model);
+  validate(r.generator.model);
+  check_argument(r.teacher.model.image_size == r.image_size &&
+                     r.student.model.image_size == r.image_size &&
+                     r.pretraining.model.encoder.image_size == r.image_size,
+                 "[recipe] expected every model's image_size to be ", r.image_size);
+  // Each UNet level after the first halves the latent grid.
+  const auto multiple = r.autoencoder.model.factor() << (r.generator.model.channels.size() - 1);
+  check_argument(r.image_size % multiple == 0, "[recipe] expected image_size divisible by ",
+                 multiple, " (autoencoder and UNet levels), got ", r.image_size);
+}
+
+std::vector<StagePlan> plan(const DermaeRecipe& r, std::int64_t classes) {
+  const ParameterOptions nowhere{.device = at::kMeta};
+  const auto stage = [](const std::string& name, const StageSchedule& schedule,
+                        const torch::nn::Module& module) {
+    const auto count = parameter_count(module);
+    return StagePlan{name, schedule.steps, schedule.batch_size, count,
+                     static_cast<double>(count) * 16 / 1e9};
+  };
+  auto unet = r.generator.model;
+  unet.in_channels = unet.out_channels = r.autoencoder.model.latent_channels;
+  unet.num_classes = classes;
+  auto teacher = r.teacher.model, student = r.student.model;
+  teacher.num_classes = student.num_classes = classes;
+  return {stage("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
+          stage("generator", r.generator.training, *UNet(unet, nowhere)),
+          stage("mae", r.pretraining.training, *MAE(r.pretraining.model, nowhere)),
+          stage("teacher", r.teacher.training, *ViT(teacher, nowhere)),
+          stage("student", r.student.training, *ViT(student, nowhere))};
+}
+
+}  // namespace dermis
