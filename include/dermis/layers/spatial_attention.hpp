@@ -23,21 +23,12 @@ inline at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k,
       .reshape({q.size(0), q.size(1), q.size(2)});
 }
 
-/// Number of heads of width head_dim in `channels`; head_dim 0 means one head over all channels.
-inline std::int64_t head_count(std::int64_t channels, std::int64_t head_dim) {
-  if (head_dim == 0) return 1;
-  check_argument(head_dim > 0 && channels % head_dim == 0,
-                 "[attention] expected channels divisible by the head width, got ", channels,
-                 " channels and heads of ", head_dim);
-  return channels / head_dim;
-}
-
 }  // namespace detail
 
 /// Sizes of a SpatialAttention.
 struct SpatialAttentionOptions {
   std::int64_t channels = 0;
-  std::int64_t head_dim = 0;  ///< channels a head; 0: a single head
+  std::int64_t heads = 1;
   std::int64_t norm_groups = 32;
   double norm_eps = 1e-6;
   bool zero_init = false;  ///< to_out starts at zero, so that the layer starts as the identity
@@ -49,9 +40,10 @@ class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
  public:
   explicit SpatialAttentionImpl(const SpatialAttentionOptions& options_,
                                 const ParameterOptions& parameters = {})
-      : options(options_),
-        heads_(detail::head_count(options.channels, options.head_dim)),
-        parameter_options_(parameters) {
+      : options(options_), parameter_options_(parameters) {
+    check_argument(options.heads > 0 && options.channels % options.heads == 0,
+                   "[spatial_attention] expected channels divisible by heads, got ",
+                   options.channels, " channels and ", options.heads, " heads");
     reset();
     parameter_options_ = parameter_options_.without_init();
   }
@@ -75,7 +67,7 @@ class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
   at::Tensor forward(const at::Tensor& x) {
     const auto tokens = group_norm->forward(x).flatten(2).transpose(1, 2);  // [B, HW, C]
     const auto mixed = detail::multi_head_attention(to_q->forward(tokens), to_k->forward(tokens),
-                                                    to_v->forward(tokens), heads_);
+                                                    to_v->forward(tokens), options.heads);
     const auto out = to_out[0]->as<Linear>()->forward(mixed);  // [B, HW, C]
     return x + out.transpose(1, 2).reshape(x.sizes());
   }
@@ -86,7 +78,6 @@ class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
   torch::nn::ModuleList to_out = nullptr;  ///< one Linear
 
  private:
-  std::int64_t heads_;
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(SpatialAttention);

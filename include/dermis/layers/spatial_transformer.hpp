@@ -158,8 +158,8 @@ TORCH_MODULE(CrossAttentionBlock);
 struct SpatialTransformerOptions {
   std::int64_t channels = 0;
   std::int64_t context_dim = 0;
-  std::int64_t head_dim = 0;  ///< channels a head; 0: a single head
-  std::int64_t depth = 1;     ///< number of blocks
+  std::int64_t heads = 1;
+  std::int64_t depth = 1;  ///< number of blocks
   std::int64_t norm_groups = 32;
 };
 
@@ -169,9 +169,7 @@ class SpatialTransformerImpl : public torch::nn::Cloneable<SpatialTransformerImp
  public:
   explicit SpatialTransformerImpl(const SpatialTransformerOptions& options_,
                                   const ParameterOptions& parameters = {})
-      : options(options_),
-        heads_(detail::head_count(options.channels, options.head_dim)),
-        parameter_options_(parameters) {
+      : options(options_), parameter_options_(parameters) {
     reset();
     parameter_options_ = parameter_options_.without_init();
   }
@@ -185,7 +183,7 @@ class SpatialTransformerImpl : public torch::nn::Cloneable<SpatialTransformerImp
     transformer_blocks = register_module("transformer_blocks", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < o.depth; ++i)
       transformer_blocks->push_back(
-          CrossAttentionBlock(o.channels, o.context_dim, heads_, parameter_options_));
+          CrossAttentionBlock(o.channels, o.context_dim, o.heads, parameter_options_));
     proj_out = register_module("proj_out", Conv2d(pointwise, parameter_options_));
     if (parameter_options_.draws()) {
       torch::NoGradGuard no_grad;
@@ -209,7 +207,6 @@ class SpatialTransformerImpl : public torch::nn::Cloneable<SpatialTransformerImp
   torch::nn::ModuleList transformer_blocks = nullptr;  ///< CrossAttentionBlock
 
  private:
-  std::int64_t heads_;
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(SpatialTransformer);

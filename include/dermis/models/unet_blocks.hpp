@@ -35,13 +35,13 @@ inline void add_unet_attention(torch::nn::ModuleList& list, const UNetOptions& o
     list->push_back(
         SpatialTransformer(SpatialTransformerOptions{.channels = channels,
                                                      .context_dim = o.cross_attention_dim,
-                                                     .head_dim = o.head_dim,
+                                                     .heads = o.heads_of(channels),
                                                      .depth = o.transformer_depth,
                                                      .norm_groups = o.norm_groups},
                            parameters));
   else
     list->push_back(SpatialAttention(SpatialAttentionOptions{.channels = channels,
-                                                             .head_dim = o.head_dim,
+                                                             .heads = o.heads_of(channels),
                                                              .norm_groups = o.norm_groups,
                                                              .norm_eps = o.norm_eps,
                                                              .zero_init = true},

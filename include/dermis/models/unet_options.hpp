@@ -3,9 +3,11 @@
 /// Sizes of the denoising UNet, and the published ones.
 
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
+#include <vector>
 
-#include "dermis/layers/spatial_attention.hpp"
+#include "dermis/core/check.hpp"
 
 namespace dermis {
 
@@ -17,7 +19,9 @@ struct UNetOptions {
   std::int64_t layers_per_block = 2;  ///< residual blocks a level (going up: one more)
   std::vector<std::int64_t> attention = {0, 1, 1};  ///< per level: 1 if its blocks attend
   bool mid_attention = true;
-  std::int64_t head_dim = 32;            ///< channels a head; 0: a single head as wide as the level
+  std::int64_t head_dim = 32;  ///< channels a head; 0: a fixed number of heads instead
+  std::int64_t heads =
+      1;  ///< heads an attention, read only if head_dim is 0 (LDM, 1: as wide as the level)
   std::int64_t num_classes = 0;          ///< 0: unconditional; label num_classes is the null class
   std::int64_t cross_attention_dim = 0;  ///< 0: the class is added to the time embedding; else the
                                          ///< width of a class token that all pixels attend to
@@ -28,6 +32,10 @@ struct UNetOptions {
 
   /// Width of the time embedding.
   std::int64_t time_channels() const { return 4 * channels.front(); }
+  /// Heads of an attention over so many channels.
+  std::int64_t heads_of(std::int64_t width) const {
+    return head_dim > 0 ? width / head_dim : heads;
+  }
 };
 
 /// Names and values of all fields, for reading and writing options.
@@ -41,6 +49,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("attention", o.attention);
   visit("mid_attention", o.mid_attention);
   visit("head_dim", o.head_dim);
+  visit("heads", o.heads);
   visit("num_classes", o.num_classes);
   visit("cross_attention_dim", o.cross_attention_dim);
   visit("transformer_depth", o.transformer_depth);
@@ -68,10 +77,11 @@ inline void validate(const UNetOptions& o) {
                  "[unet] expected one attention flag a level, got ", o.attention.size(),
                  " flags for ", o.channels.size(), " levels");
   check_argument(o.in_channels > 0 && o.out_channels > 0 && o.layers_per_block > 0 &&
-                     o.norm_groups > 0 && o.transformer_depth > 0,
+                     o.norm_groups > 0 && o.transformer_depth > 0 && o.heads > 0,
                  "[unet] expected positive sizes, got in_channels ", o.in_channels,
                  ", out_channels ", o.out_channels, ", layers_per_block ", o.layers_per_block,
-                 ", norm_groups ", o.norm_groups, ", transformer_depth ", o.transformer_depth);
+                 ", norm_groups ", o.norm_groups, ", transformer_depth ", o.transformer_depth,
+                 ", heads ", o.heads);
   check_argument(
       o.num_classes >= 0 && o.cross_attention_dim >= 0 && o.head_dim >= 0,
       "[unet] expected num_classes, cross_attention_dim and head_dim of at least 0, got ",
@@ -84,7 +94,9 @@ inline void validate(const UNetOptions& o) {
                    "[unet] expected channels divisible by norm_groups ", o.norm_groups, ", got ",
                    o.channels[i]);
     const bool attends = o.attention[i] != 0 || (o.mid_attention && i + 1 == o.channels.size());
-    if (attends) detail::head_count(o.channels[i], o.head_dim);
+    const auto parts = o.head_dim > 0 ? o.head_dim : o.heads;
+    check_argument(!attends || o.channels[i] % parts == 0, "[unet] expected channels divisible by ",
+                   o.head_dim > 0 ? "head_dim " : "heads ", parts, ", got ", o.channels[i]);
   }
 }
 
