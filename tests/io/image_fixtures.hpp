@@ -1,0 +1,156 @@
+#pragma once
+/// \file
+/// Small files by foreign encoders, as base64, with the fingerprint of the pixels that Pillow 13.0
+/// makes of them: `ImageOps.exif_transpose(Image.open(f)).convert("RGB").tobytes()`. The JPEGs were
+/// written by Pillow (libjpeg-turbo 3.2) from colour ramps, the PNGs by hand (zlib) from a formula;
+/// no picture of anything. For 16-bit grey the high bytes are expected, where Pillow would clip.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dermis::test {
+
+struct ImageFixture {
+  const char* name;
+  std::int64_t width, height;
+  const char* pixels;  ///< fingerprint
+  const char* base64;
+};
+
+// clang-format off
+inline const std::vector<ImageFixture>& image_fixtures() {
+  static const std::vector<ImageFixture> fixtures{
+    {"jpeg_orientation_6", 12, 20, "0b75a1e80920065f",
+     "/9j/4AAQSkZJRgABAQAAAQABAAD/4QAiRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAD/2wBDAA0JCgsKCA0L"
+     "CgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYV"
+     "FSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAARCAAMABQDASIA"
+     "AhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAABQAEBv/EABwQAAICAwEBAAAAAAAAAAAAAAADAgQxUWESIv/EABUBAQEA"
+     "AAAAAAAAAAAAAAAAAAQF/8QAGhEAAgIDAAAAAAAAAAAAAAAAAAIBBAMREv/aAAwDAQACEQMRAD8AxoocEEUOCSEw0IoT"
+     "DQHG5Oq3GCoUPnBHRwTDzghXZai42j//2Q=="},
+    {"jpeg_progressive_420", 20, 12, "312fea7e91df8ddf",
+     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywt"
+     "QFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09P"
+     "T09PT09PT09PT09PT09PT09PT0//wgARCAAMABQDASIAAhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAABAADBf/EABUB"
+     "AQEAAAAAAAAAAAAAAAAAAAME/9oADAMBAAIQAxAAAAHFCUBMW6Mtv//EABgQAQEBAQEAAAAAAAAAAAAAAAABAhES/9oA"
+     "CAEBAAEFAphMPCRI4//EABcRAAMBAAAAAAAAAAAAAAAAAAABAxP/2gAIAQMBAT8BlZmzP//EABcRAQADAAAAAAAAAAAA"
+     "AAAAAAABAhH/2gAIAQIBAT8BrLX/xAAUEAEAAAAAAAAAAAAAAAAAAAAg/9oACAEBAAY/Al//xAAYEAEBAAMAAAAAAAAA"
+     "AAAAAAABABARIf/aAAgBAQABPyHHnMccHV//2gAMAwEAAgADAAAAEBTf/8QAFhEBAQEAAAAAAAAAAAAAAAAAAAER/9oA"
+     "CAEDAQE/EAmD/8QAFBEBAAAAAAAAAAAAAAAAAAAAEP/aAAgBAgEBPxAf/8QAFxABAQEBAAAAAAAAAAAAAAAAAFFhQf/a"
+     "AAgBAQABPxDNmmSpXKf/2Q=="},
+    {"jpeg_422", 20, 12, "42927f395ad7724d",
+     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywt"
+     "QFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09P"
+     "T09PT09PT09PT09PT09PT09PT0//wAARCAAMABQDASEAAhEBAxEB/8QAFwAAAwEAAAAAAAAAAAAAAAAAAAQFA//EABwQ"
+     "AAICAwEBAAAAAAAAAAAAAAADAgQxUWESIv/EABcBAQEBAQAAAAAAAAAAAAAAAAQFAwb/xAAbEQACAgMBAAAAAAAAAAAA"
+     "AAAAAQIEAxESIf/aAAwDAQACEQMRAD8ATRQ4UEUOBMcjGrYHoUPnACei0rHhohMNFFCYaAY2cdUmx6CYecAK2WlN6P/Z"},
+    {"jpeg_grey", 20, 12, "06e64551daeb8313",
+     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywt"
+     "QFdBRkxOUlNSMj5aYVpQYEpRUk//wAALCAAMABQBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABAUD/8QAHBAAAgIDAQEA"
+     "AAAAAAAAAAAAAAMCBDFRYRIi/9oACAEBAAA/ABoocKCKHB0KHzg0QmGiihMNDoJh5wf/2Q=="},
+    {"jpeg_cmyk", 20, 12, "b446eae454c21d95",
+     "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwANCQoLCggNCwoLDg4NDxMgFRMSEhMnHB4XIC4pMTAuKS0sMzpKPjM2RjcsLUBX"
+     "QUZMTlJTUjI+WmFaUGBKUVJP/8AAFAgADAAUBEMRAE0RAFkRAEsRAP/EABgAAQEBAQEAAAAAAAAAAAAAAAAGBQcD/8QA"
+     "IxAAAQIEBwEBAAAAAAAAAAAAAAMhAQQFQQIUFTEzUmISIv/aAA4EQwBNAFkASwAAPwCcptj10fyS0nKbMdOK2m2Gj+Te"
+     "k5TZgUqHFAaP5NlKU/EGBy2m2LbLJdTBk08LMCtpthlkupvSaeFmBSocUBlkupspJ4fiDA//2Q=="},
+    {"png_palette_1", 9, 7, "661136094901109a",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHAQMAAADgVfUjAAAABlBMVEUAAQIDBAUkTtcmAAAAAnRSTlMAgJsrThgAAAAd"
+     "SURBVHjaY5BsYChrYOhkYDBrYOhlYEhuYJjHAAAzwgTd8KEf/wAAAABJRU5ErkJggg=="},
+    {"png_grey_1", 9, 7, "fa4bcab7d8f735d4",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHAQAAAADy4FrNAAAAHElEQVR42mOwZGB40sAwm4EhnYFhApBsYDBlAAAxgQRM"
+     "bEqcXAAAAABJRU5ErkJggg=="},
+    {"png_palette_2", 9, 7, "a245ec2e3831df4b",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHAgMAAACn9Y/zAAAADFBMVEUAAQIDBAUGBwgJCgvcTDicAAAAAnRSTlMAgJsr"
+     "ThgAAAAlSURBVHjaY2A7doAhO6eB4WAbA4O05gGG1s8MDDlSBxiOvWUAAIUCCaBwRMt4AAAAAElFTkSuQmCC"},
+    {"png_grey_2", 9, 7, "0635d3212809e78b",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHAgAAAAC1QCAdAAAAJElEQVR42mOQOs7AsCexgeHYbQeGnDoGhmMsDAw12QcY"
+     "pI0cAH2fCEjIBvlwAAAAAElFTkSuQmCC"},
+    {"png_palette_4", 9, 7, "aacf1dd6c4aa288c",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHBAMAAAFfskrFAAAAMFBMVEUAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRob"
+     "HB0eHyAhIiMkJSYnKCkqKywtLi+tl47vAAAAAnRSTlMAgJsrThgAAAA8SURBVHjaATEAzv8ADgDAAL0AAFQAQgDDpiAA"
+     "1+0AACgJAAUaAAfPACunAGi/SMKAADevGabAAEjANorAPOYPBe/FICIAAAAASUVORK5CYII="},
+    {"png_grey_4", 9, 7, "27124a27c9c7850e",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHBAAAAAA6ANW9AAAAM0lEQVR42mMw7f5cI8Aw53M16waGz5lX5gYwVF3yecnA"
+     "8LmKIcmAoeZz5r4PDKzr5bgcAIA4ET7CX5qsAAAAAElFTkSuQmCC"},
+    {"png_palette_8", 9, 7, "efd50d3df803f6b8",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHCAMAAADtRZdSAAAAMFBMVEUAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRob"
+     "HB0eHyAhIiMkJSYnKCkqKywtLi+tl47vAAAAAnRSTlMAgJsrThgAAAA4SURBVHjaFchBCgBBCAPBRmJwRP3/c5etY0G5"
+     "pXbBzpKT0OgsIrjn9Ls8hm7mb22lsla46mIU9wE55AG7KV2kugAAAABJRU5ErkJggg=="},
+    {"png_grey_8", 9, 7, "e281bd02d5214bb2",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHCAAAAAD/8Di8AAAAUUlEQVR42gFGALn/ADVdi7/5OX/LHQCVwvEydboBWrUA"
+     "/zVpk9tJlddXAHOu2ypLzuOaAwDxNX+vBQFjKzkAecL9OmmaveL5AAtdrfMX4QmnQ3LRICZLW0i+AAAAAElFTkSuQmCC"},
+    {"png_rgb_16_interlaced", 9, 7, "0b323a86a132c010",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHEAIAAAFybhziAAABbElEQVR42mNgyDI1zWJ4ESQrG/SC4Yjez596Rxj2qH38"
+     "qLbnghUrq9UFljxLyzwWhrAD3d0Hwry21Ndv8WKAUHozkpNn6DGcMvn/3+SUybzMzHkmywRu3xZYlnBq6tRTCUo94eE9"
+     "SgzXHLi5Ha5VPFq79lHFIx9xcZ9HV+w4Oe2u8FU4O1fwMWhMio2dpNH1Zf/+L10Qq6YxnD7NMI0B4q64E5Mnn4gTqfP0"
+     "rBNZxHP9Os8iqETVk/Xrn1SdMWNkNDvzLUFbO+Eb1Kh9Gp8/a+xbI/bwodiaojvLl98pYoC4p/f7oUPfeyFe+5tuZJT+"
+     "12FVaekqh9b3u3a9b4WYpNofFdWv2vBq69ZXDQx2K4qLV9hVPl637nElxGNf47W04r+KNXh7N4jNZD53jnnmOonHjyXW"
+     "pZ6fNet86jkLZmaLcwwu6yor17lAbDth9Pev0QnWfCurfFZICEGUdnzau/dTx1rxR4/E10LCHAC9erjfBKcfwAAAAABJ"
+     "RU5ErkJggg=="},
+    {"png_rgba_16", 9, 7, "0b323a86a132c010",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHEAYAAACKC7sjAAABz0lEQVR42jWRvUsCcRyHf6EOkYiD3Lm0CMpRcINcYg7H"
+     "QS6Zk4NBkB6ESA4KRnA62C2C+IJgJNrg4GAi3rXYEmYSDscl6iA25NLpIC6S+UKD1PT7A758n+f5AOA7OPAB4MMy5+cZ"
+     "DMs4m4lE0+lsxhevr4t4fNHCf3/xVguX+w8P/XK531a7uanZbLUseH8H2SyYOHZ3HZOJA9Di3Z1I02Jq/fa2TqXWdcP3"
+     "t6FeN2y8RqN3s/FSlevrCkVVorPn51k0OmubtrZM7bZJnz47S+v1aXb69DRl2SkQib8/QhQJSEYULi8LBFFwCbe3gssl"
+     "lNSfn+pSSa2JHB9HNJoIfFxUfnwoi0WlLnl6mtTpkoAsX12VSbIcGvH8KBQawcOle2/PvVy6EfbkhEUQNi/rdGT5vIzX"
+     "jkZantd6uvf3XY+n2zHLZOZOxwygCiSCDcLjx8dxODzuWRQKS69ngUp47uIih+O5Fb2/T69WNGwHrHwoxFutPGwkGDcb"
+     "oyAYFQGLJaBQBKAqJIjNX17msdicQyUJ5TgUjgEG1M4ONRhQcDVG4jiJYaQG9vODNRqYZEdRuyTZq8jXF1KtIn1ye5vs"
+     "98ng8OFhGAwOVczREaNSMf+STPUps3onOAAAAABJRU5ErkJggg=="},
+    {"png_grey_alpha_16", 9, 7, "a7c374401d3ab46d",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHEAQAAAAgAnOoAAAA/klEQVR42mNgyDI11ZgUGxt2oLu768v+/Uf0fv5kybO0"
+     "9NpSXz+N4fTpF0GysgwJp6ZO7f1+6NAetY8f/6YbGTmsKi1tfb9r1xkzRkbV/qiohldbtzKcMvn/H2SaybzMzLgTkycv"
+     "E7h9W6TO0xOkeRHP9etKPeHhDHYriosrH69bB5L8Gq+lJdbg7T2T+dy5dRKPH6eenzXrnAUzMwPIGpBJIDdUPVm//oIV"
+     "KyvIKr0ZycnfErS1Qe5jcFlXWQly0wmjv39Z862sQNaCTOj4tHfvWvFHj0AeYbjmwM0N8l3Fo7Vr92l8/vzIR1x8jdjD"
+     "h1fsODmL7ixfzlfh7AwAQJd8lZC4bf8AAAAASUVORK5CYII="},
+    {"png_grey_16", 9, 7, "a7c374401d3ab46d",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHEAAAAACvYOT/AAAAkElEQVR42gGFAHr/AABqKJJWwIr0xC4Ebkq0lgDoUgBg"
+     "yo33vCb9Z0Cqhe/MNiWPgOoAyjQAajSeXsimEBR+YMqiDCKMAD6oeeOmEPVfFoCZA64YZc/OOAC8JgBqSrR65NA6zDYu"
+     "mPZgBG4ARK6N98gyBW80nmXPiPKtF8QuANZAKJJ44r4o4kysFtQ+ctwOeJTsPEszp347AAAAAElFTkSuQmCC"},
+    {"png_grey_alpha_8", 9, 7, "a7c374401d3ab46d",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHCAQAAABwkq/rAAAAkElEQVR42gGFAHr/AAA1KF1Wi4q/xPkEOUp/lsvoHQBg"
+     "lY3CvPH9MkB1hbrMASVagLUAyv8ANTRpXpOm2xRJYJWi1yJXAD5zea6m2/UqFkuZzq7jZZrOAwC88QA1Sn96r9AFzAEu"
+     "Y/YrBDkARHmNwsj9BTo0aWWaiL2t4sT5ANYLKF14rb7z4hes4dQJcqcOQ+wWPkC14ArBAAAAAElFTkSuQmCC"},
+    {"png_rgba_8_interlaced", 9, 7, "0b323a86a132c010",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHCAYAAAGtnFf2AAABAklEQVR42mNgMM1ieCEb9ILhyE+9Iwx7PqrtucBqdYHF"
+     "Mo+FIaz7QJhX/RYvBhChlzxDj+HUf5NTJpnzTJbdFliWMPVUglJ4jxLDNW6HaxVrH1U8Evd5dIXT7gqfcwUfg0bsJI2u"
+     "/V+6QAZNO80wjQFkT9zkE3EinnUii67zLAILVK1/UnWG0ezMN+2Eb2At+z5r7FvzUGxN0fI7RQwgG3oPfe8FOeqvUfpf"
+     "h9JVDq273reCdKhG9as2bH3VwGBXvMKuct3jSpCTvmrFfxXzbhCbeY555rrHEutSZ51PPcdscY7BpXKdC8ikE3+NTrBa"
+     "5bOC/ACS7Nj7qWPtI/G1IL8DABHgeoq6YmPKAAAAAElFTkSuQmCC"},
+    {"png_rgb_8_transparent_colour", 9, 7, "0b323a86a132c010",
+     "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHCAIAAABV+fA3AAAABnRSTlMAAAA1AGrhYaisAAAAyElEQVR42mNgMM3SiJ0U"
+     "1n2ga/+XIz/1WCzzvOq3TDvN8EI2iCFh6qneQ9/3fFT7a5TuULqqddf7M4xmqlH9DVtfMZz6bwLUapI5L27yiWW3BUQ8"
+     "64CqF13nUQrvYbArXlG57jFQ9KtWvJh3w8xzzOseS6TOOn+O2YIBaBpQH9COqvVPLrBaAQ3US57xTTsBaDGDS+U6oH0n"
+     "/hqxWuUDTQbq6Nj7ae0jcaC7GK5xOwDdWbH20b7PGo/EfdY8FLvCaVe0/A6fcwUAa4FccJ9yxFgAAAAASUVORK5CYII="},
+  };
+  return fixtures;
+}
+// clang-format on
+
+inline std::string from_base64(std::string_view text) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    if (c == '=') break;
+    buffer = (buffer << 6) | static_cast<std::uint32_t>(digits.find(c));
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes += static_cast<char>(buffer >> bits & 0xFF);
+    }
+  }
+  return bytes;
+}
+
+inline const ImageFixture& image_fixture(std::string_view name) {
+  for (const ImageFixture& fixture : image_fixtures()) {
+    if (fixture.name == name) return fixture;
+  }
+  throw std::invalid_argument("no such fixture");
+}
+
+}  // namespace dermis::test
