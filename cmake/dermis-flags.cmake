@@ -15,7 +15,8 @@ target_compile_options(dermis_flags INTERFACE ${dermis_warnings} $<$<BOOL:${DERM
 target_link_libraries(dermis_flags INTERFACE fmt::fmt-header-only)
 if(DERMIS_SANITIZE)
   # No vptr check: LibTorch's own classes come without the type information that it needs.
-  set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
   target_compile_options(dermis_flags INTERFACE ${sanitizers})
   target_link_options(dermis_flags INTERFACE ${sanitizers})
 endif()

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The version of the library, for programs and for preprocessor tests. CMake reads the numbers from here.
+/// The version of the library, for programs and for preprocessor tests. CMake reads the numbers
+/// from here.
 
 #define DERMIS_VERSION_MAJOR 0
 #define DERMIS_VERSION_MINOR 1

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Catch2 2's single header in terms of Catch2 3, for systems that carry only the latter (Ubuntu 24.04, Debian 13).
+/// Catch2 2's single header in terms of Catch2 3, for systems that carry only the latter
+/// (Ubuntu 24.04, Debian 13).
 
 #include <catch2/catch_all.hpp>
 
@@ -15,7 +16,9 @@ namespace Matchers {
 inline StringContainsMatcher Contains(std::string part) {
   return ContainsSubstring(std::move(part));
 }
-inline StringContainsMatcher Contains(const char* part) { return ContainsSubstring(part); }
+inline StringContainsMatcher Contains(const char* part) {
+  return ContainsSubstring(part);
+}
 }  // namespace Matchers
 using namespace Matchers;
 }  // namespace Catch
