@@ -38,16 +38,18 @@ View draw(const AugmentOptions& options, RandomStream stream) {
 /// edge).
 ///
 /// at::affine_grid_generator multiplies matrices in batches, whose rounding may depend on the
-/// batch; element-wise arithmetic cannot.
+/// batch; element-wise arithmetic cannot. Complex numbers carry x and y through it together.
 at::Tensor sampling_grid(const at::Tensor& views, int64_t side, at::Device device) {
-  const auto column = [&](int64_t c) { return views.select(1, c).view({-1, 1, 1}); };  // [B, 1, 1]
+  const auto vector = [&](int64_t row_x, int64_t row_y) {
+    return at::complex(views.select(1, row_x), views.select(1, row_y))
+        .view({-1, 1, 1});  // [B, 1, 1]
+  };
   const at::Tensor centres =
       (at::arange(side, at::TensorOptions().dtype(at::kFloat).device(device)) * 2 + (1 - side)) /
       side;
-  const at::Tensor x = centres.view({1, 1, side}), y = centres.view({1, side, 1});
-  const at::Tensor source_x = column(0) * x + column(1) * y + column(2);  // [B, S, S]
-  const at::Tensor source_y = column(3) * x + column(4) * y + column(5);
-  return at::stack({source_x, source_y}, 3);  // [B, S, S, 2]
+  const at::Tensor across = vector(0, 3) * centres.view({1, 1, side});               // [B, 1, S]
+  const at::Tensor down = vector(1, 4) * centres.view({1, side, 1}) + vector(2, 5);  // [B, S, 1]
+  return at::view_as_real(across + down);                                            // [B, S, S, 2]
 }
 
 /// ITU-R 601 luma, as in Pillow and torchvision: [B, 3, H, W] -> [B, 1, H, W].
@@ -120,7 +122,7 @@ at::Tensor augment(const at::Tensor& images, const AugmentOptions& options, std:
 
   constexpr int64_t kBilinear = 0, kReflection = 2;
   at::Tensor x = images.to(at::kFloat);
-  if (images.scalar_type() == at::kByte) x = x / 255;
+  if (images.scalar_type() == at::kByte) x.div_(255);  // `to` has made a copy
   x = at::grid_sampler(x, sampling_grid(views, side, images.device()), kBilinear, kReflection,
                        /*align_corners=*/false);  // [B, 3, S, S]
 

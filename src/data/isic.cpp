@@ -22,12 +22,15 @@ using detail::ImageIndex;
 
 struct Row {
   std::string image, label, lesion;
-  std::string where;  // file:line
+  int64_t line;
 };
 
 struct Labels {
+  std::string source;  // the CSV
   std::vector<Row> rows;
   std::vector<std::string> classes;  // those that have a row
+
+  std::string where(const Row& row) const { return text(source, ":", row.line); }
 };
 
 std::string join(const std::vector<std::string>& names) {
@@ -86,22 +89,23 @@ Labels parse_one_hot(const Table& table, int64_t image) {
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     if (!no_class.contains(table.columns[c])) columns.push_back(c);
   }
-  Labels labels;
+  Labels labels{table.source, {}, {}};
   std::set<std::string> used;
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     const std::vector<std::string>& cells = table.rows[r];
-    Row row{cell(cells, image), "", cell(cells, lesion), text(table.source, ":", table.lines[r])};
+    Row row{cell(cells, image), "", cell(cells, lesion), table.lines[r]};
+    const std::string where = labels.where(row);
     for (const std::size_t c : columns) {
       const std::optional<bool> set = zero_or_one(trimmed(cells[c]));
-      check_runtime(set.has_value(), "[data] ", row.where,
+      check_runtime(set.has_value(), "[data] ", where,
                     ": expected columns image,label[,lesion_id], or image and ",
                     "classes of 0 and 1, got column ", table.columns[c], " with '", cells[c], "'");
       if (!*set) continue;
-      check_runtime(row.label.empty(), "[data] ", row.where, ": expected one class a row, got ",
+      check_runtime(row.label.empty(), "[data] ", where, ": expected one class a row, got ",
                     row.label, " and ", table.columns[c]);
       row.label = table.columns[c];
     }
-    check_runtime(!row.label.empty(), "[data] ", row.where, ": expected one class a row, got none");
+    check_runtime(!row.label.empty(), "[data] ", where, ": expected one class a row, got none");
     used.insert(row.label);
     labels.rows.push_back(std::move(row));
   }
@@ -119,23 +123,25 @@ Labels parse_labels(const Table& table) {
                 ": expected columns image,label[,lesion_id], or image and one column a class, got ",
                 join(table.columns));
   check_runtime(!table.rows.empty(), "[data] ", table.source, ": expected label rows, got none");
-  Labels labels;
+  Labels labels{table.source, {}, {}};
   if (label < 0) {
     labels = parse_one_hot(table, image);
   } else {
     std::set<std::string> names;
     for (std::size_t r = 0; r < table.rows.size(); ++r) {
       const std::vector<std::string>& cells = table.rows[r];
-      labels.rows.push_back({cell(cells, image), cell(cells, label), cell(cells, lesion),
-                             text(table.source, ":", table.lines[r])});
+      labels.rows.push_back(
+          {cell(cells, image), cell(cells, label), cell(cells, lesion), table.lines[r]});
       const Row& row = labels.rows.back();
-      check_runtime(!row.label.empty(), "[data] ", row.where, ": expected a label, got none");
+      check_runtime(!row.label.empty(), "[data] ", labels.where(row),
+                    ": expected a label, got none");
       names.insert(row.label);
     }
     labels.classes.assign(names.begin(), names.end());
   }
   for (const Row& row : labels.rows)
-    check_runtime(!row.image.empty(), "[data] ", row.where, ": expected an image name, got none");
+    check_runtime(!row.image.empty(), "[data] ", labels.where(row),
+                  ": expected an image name, got none");
   return labels;
 }
 
@@ -192,15 +198,15 @@ std::string first_few(const std::vector<std::string>& names) {
 
 /// Counts the images that lie among labelled ones but have no row; other folders (masks, reports)
 /// are not meant.
-void report_unlabelled(const ImageIndex& images, const std::vector<std::string>& row_of,
+void report_unlabelled(const ImageIndex& images, const std::vector<const Row*>& row_of,
                        DataReport& report) {
   std::set<fs::path> labelled_folders;
   for (std::size_t i = 0; i < row_of.size(); ++i) {
-    if (!row_of[i].empty()) labelled_folders.insert(images.paths()[i].parent_path());
+    if (row_of[i] != nullptr) labelled_folders.insert(images.paths()[i].parent_path());
   }
   std::vector<std::string> names;
   for (std::size_t i = 0; i < row_of.size(); ++i) {
-    if (row_of[i].empty() && labelled_folders.contains(images.paths()[i].parent_path()))
+    if (row_of[i] == nullptr && labelled_folders.contains(images.paths()[i].parent_path()))
       names.push_back(images.id(i));
   }
   if (names.empty()) return;
@@ -223,20 +229,22 @@ FolderData read_labelled_folder(const fs::path& images_dir, const fs::path& labe
   FolderData result;
   std::vector<Sample> samples;
   auto paths = std::make_shared<std::vector<fs::path>>();
-  std::vector<std::string> row_of(images.paths().size());  // where each image is labelled
+  std::vector<const Row*> row_of(images.paths().size());  // of each image, if it has one
   std::vector<std::string> missing;
   std::vector<int64_t> counts(classes.size());
   for (const Row& row : labels.rows) {
-    const std::optional<std::size_t> image = images.find(row.image, row.where);
+    const std::optional<std::size_t> image = images.find(row.image, labels.where(row));
     if (image) {
-      check_runtime(row_of[*image].empty(), "[data] ", row.where, ": ", row.image,
-                    " is labelled already at ", row_of[*image]);
-      row_of[*image] = row.where;
+      const Row* earlier = row_of[*image];
+      check_runtime(earlier == nullptr, "[data] ", labels.where(row),
+                    ": expected each image once, got ", row.image, " labelled already in line ",
+                    earlier == nullptr ? 0 : earlier->line);
+      row_of[*image] = &row;
     }
     const auto place = std::find(classes.begin(), classes.end(), row.label);
     if (place == classes.end()) continue;
     if (!image) {
-      missing.push_back(text(row.image, " (", row.where, ")"));
+      missing.push_back(text(row.image, " (line ", row.line, ")"));
       continue;
     }
     const int label = static_cast<int>(place - classes.begin());
@@ -247,7 +255,7 @@ FolderData read_labelled_folder(const fs::path& images_dir, const fs::path& labe
 
   if (!missing.empty()) {
     const std::string finding =
-        text(missing.size(), " of ", missing.size() + samples.size(),
+        text(table.source, ": ", missing.size(), " of ", missing.size() + samples.size(),
              " labelled images are not in ", images_dir.string(), ": ", first_few(missing));
     check_runtime(options.missing == MissingImages::Skip, "[data] ", finding);
     result.report.missing = static_cast<int64_t>(missing.size());

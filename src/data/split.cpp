@@ -50,13 +50,15 @@ std::vector<std::size_t> assign(const std::vector<Group>& lesions,
   std::vector<std::size_t> part_of(lesions.size());
   std::array<std::size_t, 3> images{}, count{};
   for (std::size_t g = 0; g < lesions.size(); ++g) {
-    // The part that would be the least over its share after taking the lesion (D'Hondt's
-    // apportionment).
+    // The part that is the furthest below its share with half of the lesion (Webster's
+    // apportionment: it favours neither large nor small parts).
     std::size_t best = 3;
     double least = 0;
     for (std::size_t part = 0; part < 3; ++part) {
       if (shares[part] <= 0) continue;
-      const double filled = static_cast<double>(images[part] + lesions[g].size()) / shares[part];
+      const double filled =
+          (static_cast<double>(images[part]) + 0.5 * static_cast<double>(lesions[g].size())) /
+          shares[part];
       if (best == 3 || filled < least) {
         best = part;
         least = filled;

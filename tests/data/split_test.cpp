@@ -82,6 +82,20 @@ TEST_CASE("split: shares hold class by class, for a hundred images a class too")
   }
 }
 
+TEST_CASE("split: single lesions round to the nearest share") {
+  for (const auto& [count, expected] : {std::pair{100, 15}, {31, 5}, {53, 8}, {9, 1}}) {
+    std::vector<Sample> samples;
+    for (int i = 0; i < 2 * count; ++i) {
+      samples.push_back({.id = std::to_string(i), .label = i % 2});
+    }
+    const Dataset data = dataset_of(samples, {"NV", "DF"});
+    const Split split = grouped_stratified_split(data);
+    for (const auto* part : {&split.validation, &split.test}) {
+      CHECK(data.subset(*part).class_counts() == std::vector<int64_t>{expected, expected});
+    }
+  }
+}
+
 TEST_CASE("split: lesions with many views are in every part") {
   const Dataset data = lesions({400, 400});
   const Split split = grouped_stratified_split(data);
