@@ -162,6 +162,9 @@ std::string to_svg(const LineChart& chart) {
     return svg_element(width, height, title, body);
   }
 
+  // Zero is worth its space where it takes little.
+  if (!chart.log_y && y_range.low > 0 && y_range.low < 0.35 * y_range.high) y_range.add(0);
+
   Axis x_axis = Axis::linear(x_range.low, x_range.high, 7, false);
   Axis y_axis = chart.log_y ? Axis::logarithmic(y_range.low, y_range.high)
                             : Axis::linear(y_range.low, y_range.high, 5, true);
