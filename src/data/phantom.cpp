@@ -124,8 +124,7 @@ Image draw(const Lesion& lesion, const View& view, std::int64_t size, std::uint6
   const int factor = supersampling(size), side = static_cast<int>(size) * factor;
   const Frame frame(side, view.angle, view.mirrored, view.zoom, view.shift);
   Planes planes(side);
-  const Field coverage = lesion_coverage(lesion, frame, side);
-  paint(planes, lesion, frame, coverage, lesion_tone(lesion, frame, coverage));
+  paint(planes, lesion, frame, lesion_fields(lesion, frame, side));
   add_artefacts(planes, view);
 
   std::array<Field, 3> channels{shrink(planes.r, factor), shrink(planes.g, factor),
@@ -264,7 +263,7 @@ Image Phantom::mask(PhantomPart part, std::int64_t index, std::int64_t image_siz
   const View view = plan_->view(entry);
   const int factor = supersampling(image_size), side = static_cast<int>(image_size) * factor;
   const Frame frame(side, view.angle, view.mirrored, view.zoom, view.shift);
-  const Field coverage = shrink(lesion_coverage(plan_->lesion(entry), frame, side), factor);
+  const Field coverage = shrink(lesion_fields(plan_->lesion(entry), frame, side).coverage, factor);
   Image image{.width = image_size, .height = image_size, .rgb = {}};
   image.rgb.reserve(3 * coverage.values.size());
   for (const float covered : coverage.values)

@@ -63,7 +63,7 @@ class Gel {
     const float main = uniform(0, pi);  // hair of one patch of skin lies roughly one way
     const Colour colour = mix(Colour{0.10F, 0.08F, 0.07F}, Colour{0.45F, 0.33F, 0.22F},
                               uniform(0, 1) * uniform(0, 1));
-    const float thickness = half_ * uniform(0.008F, 0.02F);
+    const float thickness = half_ * uniform(0.005F, 0.014F);
     for (int i = 0; i < count; ++i) {
       float heading = main + uniform(-0.6F, 0.6F);
       const float bend = uniform(-0.16F, 0.16F);

@@ -90,6 +90,16 @@ float fractal_noise(std::uint32_t seed, Point p, int octaves) {
   return sum;
 }
 
+float value_at(const Field& field, Point s) {
+  const float fx = std::clamp(s.x - 0.5F, 0.0F, static_cast<float>(field.width) - 1.001F);
+  const float fy = std::clamp(s.y - 0.5F, 0.0F, static_cast<float>(field.height) - 1.001F);
+  const int ix = static_cast<int>(fx), iy = static_cast<int>(fy);
+  const float tx = fx - static_cast<float>(ix), ty = fy - static_cast<float>(iy);
+  const float* above = field.row(iy) + ix;
+  const float* below = field.row(iy + 1) + ix;
+  return mix(mix(above[0], above[1], tx), mix(below[0], below[1], tx), ty);
+}
+
 Cell cell_at(std::uint32_t seed, Point p, float jitter) {
   constexpr float row_height = 0.8660254F;
   const int iy = floor_int(p.y / row_height);

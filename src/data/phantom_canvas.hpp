@@ -69,6 +69,33 @@ float noise(std::uint32_t seed, Point p);
 /// Sum of `octaves` of noise, each at half the size and half the height, in about [-1, 1].
 float fractal_noise(std::uint32_t seed, Point p, int octaves);
 
+/// Bilinear value of a field at a place given in its samples; the border's value outside.
+float value_at(const Field& field, Point s);
+
+/// A smooth function of lesion coordinates, evaluated on a coarse grid over the picture and
+/// interpolated: what varies slowly need not be computed for every sample.
+class SmoothField {
+ public:
+  template <class Function>
+  SmoothField(const Frame& frame, int side, Function&& function)
+      : grid_(nodes + 1, nodes + 1), step_(static_cast<float>(side) / nodes) {
+    for (int y = 0; y <= nodes; ++y)
+      for (int x = 0; x <= nodes; ++x)
+        grid_.row(y)[x] = function(
+            frame.to_lesion({static_cast<float>(x) * step_, static_cast<float>(y) * step_}));
+  }
+  /// Value at the centre of sample (x, y).
+  float operator()(int x, int y) const {
+    return value_at(grid_, {(static_cast<float>(x) + 0.5F) / step_ + 0.5F,
+                            (static_cast<float>(y) + 0.5F) / step_ + 0.5F});
+  }
+
+ private:
+  static constexpr int nodes = 32;
+  Field grid_;
+  float step_;
+};
+
 /// The cell that holds a point: distances to the nearest and second nearest centre, a number in [0,
 /// 1) for the cell.
 struct Cell {

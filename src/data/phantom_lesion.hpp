@@ -86,7 +86,10 @@ struct Lesion {
   std::vector<Mark> marks;
   float tone_mean = 0, tone_spread = 1;  ///< of the finished lesion, whatever the structures
   float radial_tone = 0;                 ///< darker or lighter towards the middle
-  float grain = 0.1F;
+  float grain = 0.1F;                    ///< fine variation of the tone
+  float cloud = 0;                       ///< coarse variation of the tone
+  float wobble = 0;                      ///< displacement of all that is drawn, lesion units
+  float unevenness = 0;  ///< how much the structures' contrast varies over the lesion
   float opacity = 1, halo = 0;
   PhantomAttributes truth;  ///< the lesion's half
 };
@@ -121,13 +124,13 @@ struct Planes {
   Field r, g, b;
   explicit Planes(int side) : r(side, side), g(side, side), b(side, side) {}
 };
-/// How much of the lesion covers each sample, 0-1.
-Field lesion_coverage(const Lesion& lesion, const Frame& frame, int side);
-/// Tone of each sample; only where `coverage` is above 0.
-Field lesion_tone(const Lesion& lesion, const Frame& frame, const Field& coverage);
+/// How much of the lesion covers each sample (0-1) and its tone there.
+struct LesionFields {
+  Field coverage, tone;
+};
+LesionFields lesion_fields(const Lesion& lesion, const Frame& frame, int side);
 /// Skin and lesion in colour.
-void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const Field& coverage,
-           const Field& tone);
+void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const LesionFields& fields);
 /// Light, reflections, bubbles, hair, ruler and vignette.
 void add_artefacts(Planes& planes, const View& view);
 

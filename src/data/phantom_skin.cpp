@@ -79,17 +79,21 @@ Palette draw_palette(RandomStream& random) {
   return p;
 }
 
-void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const Field& coverage,
-           const Field& tone) {
+void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const LesionFields& fields) {
   const Palette& palette = lesion.palette;
-  const int side = coverage.width;
+  const int side = fields.tone.width;
+  const SmoothField mottles(frame, side,
+                            [&](Point q) { return fractal_noise(lesion.seed + 51, 1.7F * q, 3); });
+  const SmoothField zones(frame, side, [&](Point q) {
+    return smooth_step(-0.25F, 0.25F, fractal_noise(lesion.seed + 61, 1.7F * q, 2));
+  });
   for (int y = 0; y < side; ++y) {
-    const float* covered = coverage.row(y);
-    const float* tones = tone.row(y);
+    const float* covered = fields.coverage.row(y);
+    const float* tones = fields.tone.row(y);
     for (int x = 0; x < side; ++x) {
       const Point q = frame.to_lesion({static_cast<float>(x) + 0.5F, static_cast<float>(y) + 0.5F});
       // Skin: blotchy in the large, furrowed in the small.
-      const float mottle = fractal_noise(lesion.seed + 51, 1.7F * q, 2);
+      const float mottle = mottles(x, y);
       const float furrow =
           std::fabs(noise(lesion.seed + 52, {11.0F * q.x + 5.0F * q.y, 9.0F * q.y - 4.0F * q.x}));
       const float light = 1 + 0.045F * mottle + 0.05F * (furrow - 0.4F);
@@ -100,8 +104,7 @@ void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const Field
       colour = colour * Colour{1 - 0.05F * halo, 1 - 0.30F * halo, 1 - 0.25F * halo};
       const float cover = covered[x] * lesion.opacity;
       if (cover > 0) {
-        const float zone = smooth_step(-0.25F, 0.25F, noise(lesion.seed + 61, 1.5F * q));
-        const Colour base = mix(palette.base, palette.second, zone);
+        const Colour base = mix(palette.base, palette.second, zones(x, y));
         const float t = std::clamp(tones[x] / 1.5F, -1.0F, 1.0F);
         const Colour pigment = t < 0 ? mix(base, palette.dark, -t) : mix(base, palette.light, t);
         colour = mix(colour, pigment, cover);

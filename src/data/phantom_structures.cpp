@@ -100,40 +100,43 @@ class Sketch {
   /// Asymmetric: an eccentric blotch, broken network in one part, streaks running out in another.
   void melanoma() {
     const float towards = uniform(0, 2 * pi);
-    Texture& net = lesion_.texture;
-    net = {.type = Texture::Type::Network,
-           .spacing = uniform(0.25F, 0.30F),
-           .width = 0.36F,
-           .jitter = 0.9F,
-           .dark = -1.1F,
-           .light = 0.4F,
-           .to = 0.95F,
-           .sector = true,
-           .angle = towards + uniform(2.2F, 4.0F),
-           .half_angle = uniform(1.1F, 1.6F),
-           .broken = 0.35F,
-           .turn = uniform(0, pi)};
+    lesion_.texture = {.type = Texture::Type::Network,
+                       .spacing = uniform(0.22F, 0.30F),
+                       .width = 0.34F,
+                       .jitter = 0.9F,
+                       .dark = -1.0F,
+                       .light = 0.5F,
+                       .to = 0.95F,
+                       .sector = true,
+                       .angle = towards + uniform(2.2F, 4.0F),
+                       .half_angle = uniform(1.1F, 1.7F),
+                       .broken = 0.6F,
+                       .turn = uniform(0, pi)};
     lesion_.truth.network = "atypical";
 
-    const int streaks = between(8, 12);
-    const float span = uniform(1.8F, 3.0F), middle = towards + uniform(-0.6F, 0.6F);
+    const int streaks = between(8, 13);
+    const float span = uniform(1.7F, 3.2F), middle = towards + uniform(-0.6F, 0.6F);
     for (int i = 0; i < streaks; ++i) {
-      const float angle = middle + span * ((static_cast<float>(i) + uniform(-0.2F, 0.2F)) /
-                                               static_cast<float>(streaks - 1) -
-                                           0.5F);
-      const Point foot = at(uniform(0.60F, 0.70F), angle);
+      const float place =
+          (static_cast<float>(i) + uniform(-0.3F, 0.3F)) / static_cast<float>(streaks - 1);
+      const float angle = middle + span * (place - 0.5F);
+      const Point foot = at(uniform(0.55F, 0.72F), angle);
       const Point tip =
-          at(1.0F, angle + uniform(-0.06F, 0.06F)) + polar(uniform(0.08F, 0.17F), angle);
-      stroke(foot, tip, 0.032F, 0.045F, -1.4F, 0.03F, true);
+          at(1.0F, angle + uniform(-0.1F, 0.1F)) + polar(uniform(0.04F, 0.18F), angle);
+      stroke(foot, tip, uniform(0.03F, 0.045F), uniform(0.025F, 0.045F), uniform(-1.6F, -1.0F),
+             0.03F, true);
     }
     lesion_.truth.streaks = streaks;
 
     lesion_.truth.blotches = between(1, 2);
     for (int i = 0; i < lesion_.truth.blotches; ++i) {
       const float angle = towards + uniform(-0.9F, 0.9F);
-      const float rx = uniform(0.17F, 0.25F);
-      ellipse(at(uniform(0.3F, 0.55F), angle), rx, rx * uniform(0.6F, 0.9F), uniform(0, pi), -1.5F,
-              0.06F);
+      const Point centre = at(uniform(0.25F, 0.5F), angle);
+      for (int lobe = 0; lobe < 3; ++lobe) {
+        const float rx = uniform(0.11F, 0.19F);
+        ellipse(centre + polar(uniform(0, 0.12F), uniform(0, 2 * pi)), rx, rx * uniform(0.6F, 0.9F),
+                uniform(0, pi), -1.5F, 0.08F, 0.9F);
+      }
     }
   }
 
@@ -141,16 +144,16 @@ class Sketch {
   void naevus() {
     if (random_.chance(0.6)) {
       lesion_.texture = {.type = Texture::Type::Network,
-                         .spacing = uniform(0.19F, 0.22F),
+                         .spacing = uniform(0.17F, 0.22F),
                          .width = 0.26F,
-                         .jitter = 0.18F,
+                         .jitter = uniform(0.3F, 0.5F),
                          .dark = -1,
                          .light = 0.7F,
                          .turn = uniform(0, pi)};
       lesion_.truth.network = "regular";
       return;
     }
-    const float spacing = uniform(0.20F, 0.23F), turn = uniform(0, pi);
+    const float spacing = uniform(0.18F, 0.23F), turn = uniform(0, pi);
     const int reach = static_cast<int>(1.2F / spacing);
     for (int row = -reach; row <= reach; ++row) {
       for (int column = -reach; column <= reach; ++column) {
@@ -158,9 +161,11 @@ class Sketch {
                 spacing * 0.866F * static_cast<float>(row)};
         p = {std::cos(turn) * p.x - std::sin(turn) * p.y,
              std::sin(turn) * p.x + std::cos(turn) * p.y};
-        p = p + Point{uniform(-0.012F, 0.012F), uniform(-0.012F, 0.012F)};
+        p = p + polar(spacing * uniform(0, 0.16F), uniform(0, 2 * pi));
         if (std::hypot(p.x, p.y) > 0.95F * edge(std::atan2(p.y, p.x))) continue;
-        disc(p, 0.31F * spacing * uniform(0.9F, 1.1F), -1.1F, 0.03F);
+        const float radius = spacing * uniform(0.24F, 0.36F);
+        ellipse(p, radius, radius * uniform(0.8F, 1.0F), uniform(0, pi), uniform(-1.3F, -0.8F),
+                0.035F);
         ++lesion_.truth.globules;
       }
     }
@@ -169,96 +174,100 @@ class Sketch {
   /// One vessel and its branches.
   void vessel(Point from, float heading, float length, float width, int generation) {
     Point p = from;
-    const int pieces = 4;
-    const float bend = uniform(-0.5F, 0.5F);
+    const int pieces = 5;
+    const float bend = uniform(-0.7F, 0.7F);
     for (int i = 0; i < pieces; ++i) {
       const float turned =
-          heading + bend * (static_cast<float>(i) / pieces - 0.5F) + uniform(-0.15F, 0.15F);
+          heading + bend * (static_cast<float>(i) / pieces - 0.5F) + uniform(-0.3F, 0.3F);
       const Point next = p + polar(length / pieces, turned);
-      const float a = width * (1 - 0.08F * static_cast<float>(i)),
-                  b = width * (1 - 0.08F * static_cast<float>(i + 1));
-      stroke(p, next, a, b, -1.3F, 0.02F);
+      const float a = width * (1 - 0.07F * static_cast<float>(i)),
+                  b = width * (0.93F - 0.07F * static_cast<float>(i));
+      stroke(p, next, a, b, -1.3F, 0.025F);
       p = next;
-      if (generation < 3 && i == 1)
-        vessel(p, turned + (random_.chance(0.5) ? 1.0F : -1.0F) * uniform(0.6F, 1.0F),
-               0.62F * length, 0.7F * width, generation + 1);
+      if (generation < 3 && (i == 1 || (i == 3 && generation == 1)))
+        vessel(p, turned + (random_.chance(0.5) ? 1.0F : -1.0F) * uniform(0.6F, 1.1F),
+               0.6F * length, 0.66F * width, generation + 1);
     }
     if (generation < 3)
-      vessel(p, heading + bend * 0.5F + uniform(-0.6F, 0.6F), 0.62F * length, 0.72F * width,
+      vessel(p, heading + bend * 0.5F + uniform(-0.6F, 0.6F), 0.6F * length, 0.7F * width,
              generation + 1);
   }
 
   /// Arborising vessels over a pale, structureless ground; ovoid nests by the edge.
   void basal_cell_carcinoma() {
     const float first = uniform(0, 2 * pi);
-    const int trees = 2;
-    for (int i = 0; i < trees; ++i) {
-      const float angle = first + static_cast<float>(i) * (pi + uniform(-0.5F, 0.5F));
-      vessel(at(uniform(0.9F, 1.0F), angle), angle + pi + uniform(-0.35F, 0.35F),
-             0.75F * edge(angle), 0.052F, 1);
+    for (int i = 0; i < 2; ++i) {
+      const float angle = first + static_cast<float>(i) * (pi + uniform(-0.6F, 0.6F));
+      vessel(at(uniform(0.9F, 1.0F), angle), angle + pi + uniform(-0.4F, 0.4F), 0.8F * edge(angle),
+             0.045F, 1);
     }
     lesion_.truth.vessels = "arborising";
-    for (const Point p : scatter(between(3, 5), 0.3F, 0.55F, 0.88F)) {
-      const float rx = uniform(0.10F, 0.14F);
-      ellipse(p, rx, rx * uniform(0.6F, 0.8F), uniform(0, pi), -1.1F, 0.05F);
+    for (const Point p : scatter(between(3, 5), 0.28F, 0.5F, 0.88F)) {
+      const float rx = uniform(0.09F, 0.14F);
+      ellipse(p, rx, rx * uniform(0.6F, 0.85F), uniform(0, pi), uniform(-1.4F, -1.0F), 0.06F);
       ++lesion_.truth.nests;
     }
   }
 
   /// Strawberry pattern: follicles with a plug and a pale halo in a dusky pseudo-network; scales.
   void actinic_keratosis() {
-    lesion_.texture = {.type = Texture::Type::None};
-    for (const Point p : scatter(between(12, 18), 0.25F, 0, 0.92F)) {
-      const float radius = uniform(0.095F, 0.115F);
-      disc(p, radius, 1.3F, 0.035F);
-      disc(p, 0.036F, -1.3F, 0.025F);
+    lesion_.texture = {.type = Texture::Type::Network,
+                       .spacing = uniform(0.13F, 0.17F),
+                       .width = 0.5F,
+                       .jitter = 1.0F,
+                       .dark = -0.5F,
+                       .light = 0.1F,
+                       .broken = 0.7F,
+                       .turn = uniform(0, pi)};
+    for (const Point p : scatter(between(13, 20), 0.235F, 0, 0.92F)) {
+      const float radius = uniform(0.08F, 0.115F);
+      ellipse(p, radius, radius * uniform(0.8F, 1.0F), uniform(0, pi), uniform(1.0F, 1.5F), 0.045F);
+      disc(p, uniform(0.028F, 0.04F), -1.3F, 0.03F, uniform(0.7F, 1.0F));
       ++lesion_.truth.follicles;
     }
     lesion_.truth.network = "pseudo";
     lesion_.truth.scale = true;
-    for (const Point p : scatter(between(1, 2), 0.5F, 0.3F, 0.7F))
-      ellipse(p, uniform(0.10F, 0.16F), uniform(0.04F, 0.06F), uniform(0, pi), 1.6F, 0.02F);
+    for (const Point p : scatter(between(1, 3), 0.4F, 0.2F, 0.8F))
+      ellipse(p, uniform(0.08F, 0.15F), uniform(0.025F, 0.05F), uniform(0, pi), 1.5F, 0.03F, 0.8F);
   }
 
   /// Stuck on: ridges and furrows like a brain's, bright cysts, dark plugs, a sharp edge.
   void benign_keratosis() {
     lesion_.texture = {.type = Texture::Type::Ridges,
-                       .spacing = uniform(0.21F, 0.25F),
-                       .warp = uniform(0.7F, 1.0F),
-                       .dark = -0.9F,
-                       .light = 0.7F,
+                       .spacing = uniform(0.20F, 0.25F),
+                       .warp = uniform(0.8F, 1.1F),
+                       .dark = -0.8F,
+                       .light = 0.6F,
                        .turn = uniform(0, pi)};
     lesion_.truth.ridges = true;
-    lesion_.truth.cysts = between(4, 7);
-    lesion_.truth.comedo_openings = between(3, 5);
-    const auto places =
-        scatter(lesion_.truth.cysts + lesion_.truth.comedo_openings, 0.22F, 0, 0.85F);
-    lesion_.truth.cysts = std::min(lesion_.truth.cysts, static_cast<int>(places.size()));
-    lesion_.truth.comedo_openings = static_cast<int>(places.size()) - lesion_.truth.cysts;
-    for (int i = 0; i < static_cast<int>(places.size()); ++i) {
-      const Point p = places[static_cast<std::size_t>(i)];
-      if (i < lesion_.truth.cysts)
-        disc(p, uniform(0.05F, 0.065F), 1.7F, 0.03F);
-      else
-        disc(p, uniform(0.065F, 0.09F), -1.6F, 0.025F);
+    const int cysts = between(4, 7), openings = between(3, 6);
+    int drawn = 0;
+    for (const Point p : scatter(cysts + openings, 0.19F, 0, 0.88F)) {
+      if (drawn++ < cysts) {
+        disc(p, uniform(0.04F, 0.065F), 1.6F, 0.045F);
+        ++lesion_.truth.cysts;
+      } else {
+        const float radius = uniform(0.05F, 0.085F);
+        ellipse(p, radius, radius * uniform(0.7F, 1.0F), uniform(0, pi), -1.6F, 0.035F);
+        ++lesion_.truth.comedo_openings;
+      }
     }
   }
 
   /// A white scar in the middle of a delicate network that fades outwards.
   void dermatofibroma() {
     lesion_.texture = {.type = Texture::Type::Network,
-                       .spacing = uniform(0.14F, 0.16F),
+                       .spacing = uniform(0.13F, 0.16F),
                        .width = 0.3F,
-                       .jitter = 0.3F,
+                       .jitter = uniform(0.4F, 0.6F),
                        .dark = -1.0F,
-                       .light = 0.4F,
+                       .light = 0.2F,
                        .from = 0.4F,
-                       .to = 1.2F,
                        .turn = uniform(0, pi)};
-    lesion_.plateau = {.radius = uniform(0.42F, 0.52F),
+    lesion_.plateau = {.radius = uniform(0.40F, 0.52F),
                        .tone = 1.4F,
-                       .soft = 0.16F,
-                       .ragged = 0.12F,
+                       .soft = 0.18F,
+                       .ragged = 0.3F,
                        .centre = polar(uniform(0, 0.10F), uniform(0, 2 * pi))};
     lesion_.truth.network = "delicate";
     lesion_.truth.scar = true;
@@ -267,11 +276,11 @@ class Sketch {
   /// Lacunae: round dark lakes packed between pale septa.
   void vascular() {
     lesion_.texture = {.type = Texture::Type::Lacunae,
-                       .spacing = uniform(0.36F, 0.42F),
-                       .width = 0.16F,
-                       .jitter = 0.45F,
+                       .spacing = uniform(0.32F, 0.42F),
+                       .width = 0.14F,
+                       .jitter = 0.65F,
                        .dark = -1.2F,
-                       .light = 0.9F,
+                       .light = 0.8F,
                        .turn = uniform(0, pi)};
     // About as many lakes as cells of the lattice fit the area.
     const float cell = 0.866F * lesion_.texture.spacing * lesion_.texture.spacing;
@@ -279,31 +288,39 @@ class Sketch {
         std::lround(pi * lesion_.outline.mean_radius * lesion_.outline.mean_radius / cell));
   }
 
-  /// A ragged keratin mass, hairpin vessels standing around it, white circles beside it.
+  /// A vessel that runs out, bows and comes back beside itself.
+  void hairpin(float angle) {
+    const Point foot = at(uniform(0.52F, 0.64F), angle);
+    const Point head = at(uniform(0.86F, 1.0F), angle + uniform(-0.12F, 0.12F));
+    const Point along = head - foot;
+    const float half = uniform(0.035F, 0.055F), direction = std::atan2(along.y, along.x);
+    const Point side = polar(half, direction + 0.5F * pi);
+    std::vector<Point> path{foot + 0.6F * side, foot + 0.5F * along + 1.15F * side};
+    for (int i = 0; i <= 4; ++i)
+      path.push_back(head + polar(half, direction + pi * (0.5F - 0.25F * static_cast<float>(i))));
+    path.push_back(foot + 0.5F * along - 1.15F * side);
+    path.push_back(foot - 0.6F * side);
+    for (std::size_t i = 1; i < path.size(); ++i)
+      stroke(path[i - 1], path[i], 0.02F, 0.02F, -1.5F, 0.018F, true);
+  }
+
+  /// A ragged keratin mass, hairpin vessels standing around it, white circles in it.
   void squamous_cell_carcinoma() {
-    lesion_.plateau = {.radius = uniform(0.40F, 0.48F),
-                       .tone = 1.4F,
-                       .soft = 0.05F,
-                       .ragged = 0.45F,
-                       .centre = polar(uniform(0, 0.12F), uniform(0, 2 * pi))};
+    lesion_.plateau = {.radius = uniform(0.38F, 0.48F),
+                       .tone = 1.3F,
+                       .soft = 0.06F,
+                       .ragged = 0.6F,
+                       .centre = polar(uniform(0, 0.10F), uniform(0, 2 * pi))};
     lesion_.truth.keratin = true;
     lesion_.truth.vessels = "hairpin";
     const int loops = between(8, 11);
     const float first = uniform(0, 2 * pi);
-    for (int i = 0; i < loops; ++i) {
-      const float angle = first + 2 * pi * (static_cast<float>(i) + uniform(-0.18F, 0.18F)) /
-                                      static_cast<float>(loops);
-      const Point foot = at(uniform(0.60F, 0.66F), angle), head = at(uniform(0.92F, 1.02F), angle);
-      const Point side = polar(uniform(0.042F, 0.055F), angle + 0.5F * pi);
-      const Point bow = head + polar(0.04F, angle);
-      stroke(foot + side, head + side, 0.018F, 0.024F, -1.5F, 0.015F, true);
-      stroke(head + side, bow, 0.024F, 0.024F, -1.5F, 0.015F, true);
-      stroke(bow, head - side, 0.024F, 0.024F, -1.5F, 0.015F, true);
-      stroke(head - side, foot - side, 0.024F, 0.018F, -1.5F, 0.015F, true);
-    }
-    for (const Point p : scatter(between(2, 4), 0.2F, 0.1F, 0.42F)) {
-      disc(p, 0.05F, -1.2F, 0.03F);
-      ring(p, 0.075F, 0.022F, 1.7F, 0.02F);
+    for (int i = 0; i < loops; ++i)
+      hairpin(first +
+              2 * pi * (static_cast<float>(i) + uniform(-0.2F, 0.2F)) / static_cast<float>(loops));
+    for (const Point p : scatter(between(2, 4), 0.2F, 0.05F, 0.42F)) {
+      disc(p, 0.05F, -1.1F, 0.04F, 0.85F);
+      ring(p, 0.075F, 0.02F, 1.6F, 0.03F);
       ++lesion_.truth.white_circles;
     }
   }
