@@ -21,6 +21,8 @@ struct DermaeRecipe {
   GeneratorOptions generator;
   std::int64_t synthetic_target =
       0;  ///< real + synthetic training images a class; 0: as the most frequent class
+  std::int64_t judged_per_class =
+      40;  ///< synthetic images drawn of every class to be judged, not trained on
   PretrainingOptions pretraining;
   ClassifierOptions teacher;
   StudentOptions student;
@@ -39,6 +41,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("autoencoder", o.autoencoder);
   visit("generator", o.generator);
   visit("synthetic_target", o.synthetic_target);
+  visit("judged_per_class", o.judged_per_class);
   visit("pretraining", o.pretraining);
   visit("teacher", o.teacher);
   visit("student", o.student);

@@ -1,0 +1,168 @@
+#include "program.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "dermis/core/file.hpp"
+#include "dermis/core/interrupt.hpp"
+
+namespace dermis {
+
+Program::Program(const std::string& name, const std::string& description,
+                 const std::string& examples)
+    : app(description + "\nResearch software, not a medical device.", name) {
+  app.footer("Examples:\n" + examples);
+  app.get_formatter()->column_width(34);
+  app.add_option("--device", device, "cpu, or cuda[:N] where LibTorch has it")
+      ->capture_default_str();
+  app.add_option("--threads", threads, "threads for computing; 0: LibTorch's default")
+      ->capture_default_str();
+}
+
+void Program::add_data_options() {
+  app.add_option("--data", data,
+                 "folder with your JPEG and PNG images; without it the embedded phantom is used");
+  app.add_option(
+      "--labels", labels,
+      "CSV: image,label[,lesion_id] or one-hot as ISIC 2018/2019; looked for in --data too");
+  app.add_option("--classes", classes,
+                 "classes to use, in this order: AK,SCC,DF,VASC; default: all of the CSV")
+      ->delimiter(',');
+  app.add_option("--lesions", lesions, "CSV with image,lesion_id, if --labels has no lesion_id");
+  app.add_flag("--skip-missing", skip_missing,
+               "leave out (and count) label rows whose image is missing, instead of stopping");
+}
+
+void Program::add_training_options(const std::string& default_out) {
+  out = default_out;
+  app.add_option("--out", out, "folder for models, metrics and reports")->capture_default_str();
+  app.add_option("--preset", preset,
+                 "demo (under 25 min on 2 cores), study (about 90 min), paper (published sizes)")
+      ->capture_default_str();
+  app.add_option("--image-size", image_size, "side of the square images in pixels; 0: the preset's")
+      ->capture_default_str();
+  app.add_option("--seed", seed, "of data, weights, order, augmentation and noise")
+      ->capture_default_str();
+  app.add_flag("--resume", resume,
+               "go on from the checkpoints in --out; finished stages are loaded");
+  app.add_flag("--bf16", bf16, "train in bfloat16 where it is safe");
+  app.add_option(
+      "--config", config,
+      "JSON file whose keys override the preset's (see OUT/config.json for all of them)");
+  app.add_flag("--dry-run", dry_run,
+               "print steps, image passes, parameters and memory of each stage, then stop");
+}
+
+void Program::add_synthetic_option() {
+  app.add_option("--synthetic", synthetic,
+                 "folder of synthetic training images, as `synthesize` writes it");
+}
+
+int Program::run(int argc, char** argv, const std::function<void()>& body) {
+  const InterruptGuard interrupt_guard;
+  try {
+    app.parse(argc, argv);
+    if (threads < 0) throw CLI::ValidationError("--threads", "expected 0 or more");
+    if (threads > 0) at::set_num_threads(threads);
+    if (dry_run) {
+      print_plan();
+    } else {
+      body();
+    }
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const Interrupted& stop) {
+    std::cerr << app.get_name() << ": " << stop.what() << '\n';
+    return 130;
+  } catch (const c10::Error& error) {
+    std::cerr << app.get_name() << ": " << error.what_without_backtrace() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << app.get_name() << ": " << error.what() << '\n';
+  }
+  return 1;
+}
+
+DermaeRecipe Program::recipe() const {
+  auto recipe = dermae_recipe(preset);
+  if (!config.empty()) options_from_json(recipe, Json::read(config), config.string());
+  set_image_size(recipe, image_size > 0 ? image_size : recipe.image_size);
+  validate(recipe);
+  return recipe;
+}
+
+int Program::decode_threads() const {
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+DataParts Program::parts(const DermaeRecipe& recipe) const {
+  DataParts parts;
+  if (data.empty()) {
+    check_argument(labels.empty() && classes.empty() && lesions.empty(),
+                   "[data] --labels, --classes and --lesions need --data FOLDER; the embedded "
+                   "phantom has its own labels");
+    parts = phantom_parts({.seed = seed,
+                           .train_images = recipe.phantom_images,
+                           .validation_lesions_per_class = recipe.phantom_validation_per_class,
+                           .test_lesions_per_class = recipe.phantom_test_per_class,
+                           .image_size = recipe.image_size},
+                          decode_threads());
+  } else {
+    check_argument(
+        !labels.empty(),
+        "[data] --data needs --labels CSV with image,label[,lesion_id] or one-hot classes");
+    parts = folder_parts(
+        data, labels,
+        {.classes = classes,
+         .missing = skip_missing ? MissingImages::Skip : MissingImages::Fail,
+         .lesions_csv = lesions},
+        {.validation = recipe.validation_share, .test = recipe.test_share, .seed = seed},
+        recipe.image_size, decode_threads());
+  }
+  for (const auto& message : parts.report.messages) std::cerr << "left out: " << message << '\n';
+  std::cerr << text("data: ", parts.source, ", ", parts.train.classes.size(), " classes, ",
+                    parts.train.size(), " training, ", parts.validation.size(), " validation, ",
+                    parts.test.size(), " test images; left out: ", parts.report.missing,
+                    " missing, ", parts.report.corrupt, " corrupt, ", parts.report.unlabelled,
+                    " without label\n");
+  return parts;
+}
+
+PixelSet Program::training_images(const DataParts& parts) const {
+  if (synthetic.empty()) return parts.train;
+  return concatenate(parts.train, load_synthetic(synthetic, parts.train, decode_threads()));
+}
+
+StageContext Program::context() const {
+  make_directories(out);
+  return {.out = out, .seed = seed, .device = at::Device(device), .resume = resume, .bf16 = bf16};
+}
+
+void Program::print_plan() const {
+  const auto r = recipe();
+  const auto count =
+      static_cast<std::int64_t>(classes.empty() ? phantom_classes().size() : classes.size());
+  std::printf("preset %s, images of %lld px, %lld classes\n%-12s %9s %7s %13s %15s %12s\n",
+              preset.c_str(), static_cast<long long>(r.image_size), static_cast<long long>(count),
+              "stage", "steps", "batch", "image passes", "parameters", "state, GB");
+  for (const auto& stage : plan(r, count))
+    std::printf("%-12s %9lld %7lld %13lld %15lld %12.3f\n", stage.stage.c_str(),
+                static_cast<long long>(stage.steps), static_cast<long long>(stage.batch_size),
+                static_cast<long long>(stage.steps * stage.batch_size),
+                static_cast<long long>(stage.parameters), stage.state_gigabytes);
+  std::printf(
+      "state: weights, gradients and AdamW's two moments in float32; activations come on top\n");
+}
+
+PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads) {
+  const auto folder =
+      read_labelled_folder(directory, directory / "labels.csv", {.classes = like.classes});
+  auto set = load_pixels(folder.data, like.images.size(2), {.threads = threads});
+  for (auto& sample : set.samples) sample.synthetic = true;
+  return set;
+}
+
+}  // namespace dermis

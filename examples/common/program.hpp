@@ -1,0 +1,52 @@
+#pragma once
+/// \file
+/// What all programs share: common options, their recipe, their data, and exit codes.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "dermis/train/parts.hpp"
+#include "dermis/train/recipe.hpp"
+
+namespace dermis {
+
+/// A command line with the common options. Exit codes: 0 done, 1 an error (one line on stderr), 2
+/// wrong usage, 130 stopped by Ctrl-C after saving.
+struct Program {
+  Program(const std::string& name, const std::string& description, const std::string& examples);
+
+  /// --data, --labels, --classes, --lesions, --skip-missing: whose images; without --data the
+  /// embedded phantom.
+  void add_data_options();
+  /// --out, --preset, --image-size, --seed, --resume, --bf16, --config, --dry-run: how to train.
+  void add_training_options(const std::string& default_out);
+  /// --synthetic DIR: a folder that `synthesize` wrote, added to the training part.
+  void add_synthetic_option();
+
+  /// Parses, then runs `body`; returns the exit code.
+  int run(int argc, char** argv, const std::function<void()>& body);
+
+  DermaeRecipe recipe() const;  ///< preset, then --config, then --image-size; validated
+  DataParts parts(const DermaeRecipe& recipe) const;  ///< loads images; prints what was left out
+  PixelSet training_images(
+      const DataParts& parts) const;  ///< the training part and, with --synthetic, those images
+  StageContext context() const;       ///< creates --out
+  int decode_threads() const;         ///< threads for decoding images
+
+  CLI::App app;
+  std::filesystem::path data, labels, lesions, out, config, synthetic;
+  std::vector<std::string> classes;
+  std::string preset = "demo", device = "cpu";
+  std::int64_t image_size = 0;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  bool resume = false, bf16 = false, skip_missing = false, dry_run = false;
+
+ private:
+  void print_plan() const;
+};
+
+/// Images that `synthesize` wrote, at the training images' size, marked synthetic.
+PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads);
+
+}  // namespace dermis

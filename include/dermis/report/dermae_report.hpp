@@ -1,0 +1,72 @@
+#pragma once
+/// \file
+/// What a DerMAE run found: its figures as JSON, its pictures as one HTML page, and the checks a
+/// run must pass.
+
+#include "dermis/core/json.hpp"
+#include "dermis/train/baselines.hpp"
+#include "dermis/train/parts.hpp"
+#include "dermis/train/recipe.hpp"
+
+namespace dermis {
+
+/// One way of training a classifier, judged on the test part.
+struct DermaeArm {
+  std::string name;         ///< key in metrics.json
+  std::string description;  ///< what was done, for the table
+  Evaluation evaluation;
+  std::int64_t image_passes =
+      0;  ///< of all training that the arm's network went through, pre-training included
+};
+
+/// A classifier's cost.
+struct ModelCost {
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;  ///< of the model file
+  double latency_ms = 0;   ///< one image, median
+};
+
+/// Everything that a run measured.
+struct DermaeResults {
+  DermaeRecipe recipe;
+  std::uint64_t seed = 0;
+  DataParts parts;
+  std::vector<Baseline> baselines;
+  double psnr = 0, bicubic_psnr = 0;  ///< dB, on validation images; bicubic: 8x down and up
+  DenoisingComparison denoising;      ///< on validation images
+  std::vector<std::int64_t> plan;     ///< synthetic training images by class
+  PixelSet drawn;                     ///< synthetic images drawn to be judged, equally many a class
+  Evaluation fidelity;  ///< their intended class, by the classifier trained on real images alone
+  Interval kid;         ///< drawn against held-out real images
+  Interval kid_real;    ///< training against held-out real images: the floor
+  double fid = 0, fid_real = 0;
+  std::int64_t fid_n = 0;  ///< images on either side
+  MaskedError masked;      ///< on validation images
+  MaskedPictures masked_pictures;
+  std::vector<DermaeArm> arms;
+  ModelCost teacher, student;
+  std::vector<std::pair<std::string, TrainResult>> curves;  ///< stage and its curve
+  double seconds = 0;
+
+  const DermaeArm& arm(const std::string& name) const;
+};
+
+/// Distances of `generated` from `real` in a feature space, each class equally frequent on both
+/// sides.
+void measure_generation(DermaeResults& results, const Classifier& judge);
+
+/// One thing that a run must show.
+struct Check {
+  std::string name, found;
+  bool passed = false;
+};
+/// Hidden patches at least 30 % better than filling with the mean; autoencoder above bicubic;
+/// denoiser above the linear one and using its labels; teacher above the best trivial baseline;
+/// synthetic images recognised (at least 30 %, study: 60 %).
+std::vector<Check> checks(const DermaeResults& results);
+
+/// Writes metrics.json and report.html into `out`; returns false when a check failed (the files are
+/// written all the same).
+bool write_results(const std::filesystem::path& out, const DermaeResults& results);
+
+}  // namespace dermis

@@ -1,0 +1,12 @@
+#pragma once
+/// \file
+/// The report's page, apart from its figures.
+
+#include "dermis/report/dermae_report.hpp"
+
+namespace dermis {
+
+void write_dermae_page(const std::filesystem::path& path, const DermaeResults& results,
+                       const std::vector<Check>& checked);
+
+}  // namespace dermis
