@@ -1,19 +1,18 @@
 # Target `headers`: each public header is compiled alone, without the precompiled header, which would hide missing
 # includes. Headers that promise to need no LibTorch are compiled as C++17 without its include path.
 
-file(GLOB_RECURSE public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp)
-set(stamps)
-foreach(header IN LISTS public_headers)
-  set(flags -std=c++20)
-  set(packages Eigen3::Eigen torch)
-  if(header MATCHES "^dermis/(core|io|metrics|report)/|version.hpp$" AND NOT header STREQUAL "dermis/io/tensors.hpp")
-    set(flags -std=c++17)
-    set(packages Eigen3::Eigen)
-  endif()
-  foreach(package IN LISTS packages)
-    list(APPEND flags "-isystem$<JOIN:$<TARGET_PROPERTY:${package},INTERFACE_INCLUDE_DIRECTORIES>,;-isystem>")
-  endforeach()
+get_target_property(eigen_folders Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+get_target_property(torch_folders torch INTERFACE_INCLUDE_DIRECTORIES)
+list(TRANSFORM eigen_folders PREPEND -isystem)
+list(TRANSFORM torch_folders PREPEND -isystem)
 
+set(stamps)
+file(GLOB_RECURSE public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp)
+foreach(header IN LISTS public_headers)
+  set(flags -std=c++20 ${eigen_folders} ${torch_folders})
+  if(header MATCHES "^dermis/(core|io|metrics|report)/|version.hpp$" AND NOT header STREQUAL "dermis/io/tensors.hpp")
+    set(flags -std=c++17 ${eigen_folders})
+  endif()
   set(stamp ${PROJECT_BINARY_DIR}/headers/${header}.stamp)
   cmake_path(GET stamp PARENT_PATH folder)
   file(MAKE_DIRECTORY ${folder})
@@ -22,7 +21,7 @@ foreach(header IN LISTS public_headers)
       -MD -MF ${stamp}.d -MT ${stamp} -include ${header} -x c++ /dev/null
     COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
     DEPENDS ${PROJECT_SOURCE_DIR}/include/${header}
-    DEPFILE ${stamp}.d COMMENT "Compiling ${header} alone" COMMAND_EXPAND_LISTS VERBATIM)
+    DEPFILE ${stamp}.d COMMENT "Compiling ${header} alone" VERBATIM)
   list(APPEND stamps ${stamp})
 endforeach()
 add_custom_target(headers DEPENDS ${stamps})

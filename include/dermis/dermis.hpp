@@ -62,6 +62,7 @@
 #include "dermis/models/unet_options.hpp"
 #include "dermis/models/vit.hpp"
 #include "dermis/report/chart.hpp"
+#include "dermis/report/dermae_report.hpp"
 #include "dermis/report/figures.hpp"
 #include "dermis/report/html.hpp"
 #include "dermis/train/autoencoder.hpp"
