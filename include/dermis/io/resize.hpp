@@ -4,8 +4,8 @@
 /// so that models meet the pixels they would meet in Python; and crops. LibTorch-free.
 ///
 /// The horizontal pass comes first, as in Pillow 3.3 to 12. Pillow 13 takes the vertical one first
-/// where the height shrinks by more than twice as many pixels as the width, which moves some values
-/// by 1; squares to squares, and all other sizes, are the same in both.
+/// where the height shrinks by more than twice as many pixels as the width, and differs there;
+/// squares to squares, and all other sizes, are the same in both.
 
 #include <cstdint>
 
