@@ -6,26 +6,6 @@
 namespace dermis::detail {
 namespace {
 
-/// A well mixed 32-bit word for a lattice point.
-std::uint32_t lattice_hash(std::uint32_t seed, int x, int y) {
-  std::uint32_t h = seed ^ (static_cast<std::uint32_t>(x) * 0x9E3779B1U) ^
-                    (static_cast<std::uint32_t>(y) * 0x85EBCA77U);
-  h ^= h >> 15;
-  h *= 0x2C1B3C6DU;
-  h ^= h >> 12;
-  h *= 0x297A2D39U;
-  return h ^ (h >> 15);
-}
-
-float lattice_value(std::uint32_t seed, int x, int y) {
-  return static_cast<float>(lattice_hash(seed, x, y) >> 8) * (2.0F / 16777216.0F) - 1.0F;
-}
-
-int floor_int(float v) {
-  const int i = static_cast<int>(v);
-  return v < static_cast<float>(i) ? i - 1 : i;
-}
-
 /// Visits the samples of a box around a shape: draw(x, y, pixel centre).
 template <class Draw>
 void for_box(Field& field, float left, float top, float right, float bottom, Draw&& draw) {
@@ -48,13 +28,6 @@ Point polar(float radius, float angle) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-float smooth_step(float low, float high, float value) {
-  // `low` above `high` gives the falling step.
-  const float range = std::fabs(high - low) < 1e-6F ? 1e-6F : high - low;
-  const float t = std::clamp((value - low) / range, 0.0F, 1.0F);
-  return t * t * (3 - 2 * t);
-}
-
 Frame::Frame(int side, float angle, bool mirrored, float zoom, Point shift) {
   const float half = 0.5F * static_cast<float>(side);
   scale_ = half * zoom;
@@ -69,16 +42,6 @@ Frame::Frame(int side, float angle, bool mirrored, float zoom, Point shift) {
   inverse_ = 1 / (scale_ * scale_);
 }
 
-float noise(std::uint32_t seed, Point p) {
-  const int ix = floor_int(p.x), iy = floor_int(p.y);
-  const float fx = p.x - static_cast<float>(ix), fy = p.y - static_cast<float>(iy);
-  const float ux = fx * fx * (3 - 2 * fx), uy = fy * fy * (3 - 2 * fy);
-  const float top = mix(lattice_value(seed, ix, iy), lattice_value(seed, ix + 1, iy), ux);
-  const float bottom =
-      mix(lattice_value(seed, ix, iy + 1), lattice_value(seed, ix + 1, iy + 1), ux);
-  return mix(top, bottom, uy);
-}
-
 float fractal_noise(std::uint32_t seed, Point p, int octaves) {
   float sum = 0, height = 0.6F;
   for (int o = 0; o < octaves; ++o) {
@@ -88,16 +51,6 @@ float fractal_noise(std::uint32_t seed, Point p, int octaves) {
     height *= 0.5F;
   }
   return sum;
-}
-
-float value_at(const Field& field, Point s) {
-  const float fx = std::clamp(s.x - 0.5F, 0.0F, static_cast<float>(field.width) - 1.001F);
-  const float fy = std::clamp(s.y - 0.5F, 0.0F, static_cast<float>(field.height) - 1.001F);
-  const int ix = static_cast<int>(fx), iy = static_cast<int>(fy);
-  const float tx = fx - static_cast<float>(ix), ty = fy - static_cast<float>(iy);
-  const float* above = field.row(iy) + ix;
-  const float* below = field.row(iy + 1) + ix;
-  return mix(mix(above[0], above[1], tx), mix(below[0], below[1], tx), ty);
 }
 
 Cell cell_at(std::uint32_t seed, Point p, float jitter) {

@@ -4,6 +4,7 @@
 /// and soft-edged discs, rings and strokes. Lengths in lesion units: the half width of the picture
 /// is 1 at zoom 1.
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -24,10 +25,14 @@ inline Point operator*(float s, Point a) {
 /// The point at distance `radius` in direction `angle` (radians).
 Point polar(float radius, float angle);
 
-/// 0 below `low`, 1 above `high`, a smooth cubic between.
-float smooth_step(float low, float high, float value);
 inline float mix(float a, float b, float t) {
   return a + (b - a) * t;
+}
+/// 0 below `low`, 1 above `high`, a smooth cubic between; `low` above `high` gives the falling
+/// step.
+inline float smooth_step(float low, float high, float value) {
+  const float t = std::clamp((value - low) / (high - low), 0.0F, 1.0F);
+  return t * t * (3 - 2 * t);
 }
 
 /// A scalar picture, row-major.
@@ -64,13 +69,47 @@ class Frame {
   float a_, b_, c_, d_, tx_, ty_, scale_, inverse_;
 };
 
+/// Largest integer not above `v`.
+inline int floor_int(float v) {
+  const int i = static_cast<int>(v);
+  return v < static_cast<float>(i) ? i - 1 : i;
+}
+/// A well mixed 32-bit word for a point of the integer lattice.
+inline std::uint32_t lattice_hash(std::uint32_t seed, int x, int y) {
+  std::uint32_t h = seed ^ (static_cast<std::uint32_t>(x) * 0x9E3779B1U) ^
+                    (static_cast<std::uint32_t>(y) * 0x85EBCA77U);
+  h ^= h >> 15;
+  h *= 0x2C1B3C6DU;
+  h ^= h >> 12;
+  h *= 0x297A2D39U;
+  return h ^ (h >> 15);
+}
 /// Smooth value noise in [-1, 1] with features of size 1.
-float noise(std::uint32_t seed, Point p);
+inline float noise(std::uint32_t seed, Point p) {
+  const int ix = floor_int(p.x), iy = floor_int(p.y);
+  const float fx = p.x - static_cast<float>(ix), fy = p.y - static_cast<float>(iy);
+  const float ux = fx * fx * (3 - 2 * fx), uy = fy * fy * (3 - 2 * fy);
+  const auto value = [&](int x, int y) {
+    return static_cast<float>(static_cast<int>(lattice_hash(seed, x, y) >> 8)) *
+               (2.0F / 16777216.0F) -
+           1.0F;
+  };
+  return mix(mix(value(ix, iy), value(ix + 1, iy), ux),
+             mix(value(ix, iy + 1), value(ix + 1, iy + 1), ux), uy);
+}
 /// Sum of `octaves` of noise, each at half the size and half the height, in about [-1, 1].
 float fractal_noise(std::uint32_t seed, Point p, int octaves);
 
 /// Bilinear value of a field at a place given in its samples; the border's value outside.
-float value_at(const Field& field, Point s);
+inline float value_at(const Field& field, Point s) {
+  const float fx = std::clamp(s.x - 0.5F, 0.0F, static_cast<float>(field.width) - 1.001F);
+  const float fy = std::clamp(s.y - 0.5F, 0.0F, static_cast<float>(field.height) - 1.001F);
+  const int ix = static_cast<int>(fx), iy = static_cast<int>(fy);
+  const float tx = fx - static_cast<float>(ix), ty = fy - static_cast<float>(iy);
+  const float* above = field.row(iy) + ix;
+  const float* below = above + field.width;
+  return mix(mix(above[0], above[1], tx), mix(below[0], below[1], tx), ty);
+}
 
 /// A smooth function of lesion coordinates, evaluated on a coarse grid over the picture and
 /// interpolated: what varies slowly need not be computed for every sample.

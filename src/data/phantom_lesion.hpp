@@ -40,7 +40,13 @@ struct Outline {
   float irregularity = 0;  ///< rms of radius / ellipse - 1
   float roughness = 0;     ///< noise added to the distance from the edge
   /// Linear between the steps; `angle` in radians, any.
-  static float at(const std::array<float, steps>& table, float angle);
+  static float at(const std::array<float, steps>& table, float angle) {
+    const float place = angle * (static_cast<float>(steps) / 6.2831853F);
+    const int i = floor_int(place);
+    return mix(table[static_cast<std::size_t>(i & (steps - 1))],
+               table[static_cast<std::size_t>((i + 1) & (steps - 1))],
+               place - static_cast<float>(i));
+  }
 };
 
 /// A drawn structure. Tones: -1 the darkest pigment, 0 the lesion's base, 1 the lightest.

@@ -45,15 +45,6 @@ OutlineHabit habit_of(Kind kind) {
 
 }  // namespace
 
-float Outline::at(const std::array<float, steps>& table, float angle) {
-  float place = angle * (static_cast<float>(steps) / two_pi);
-  place -= std::floor(place / static_cast<float>(steps)) * static_cast<float>(steps);
-  const int i = static_cast<int>(place);
-  const float t = place - static_cast<float>(i);
-  return mix(table[static_cast<std::size_t>(i % steps)],
-             table[static_cast<std::size_t>((i + 1) % steps)], t);
-}
-
 Outline draw_outline(RandomStream& random, Kind kind, float mean_radius, PhantomAttributes& truth) {
   const auto uniform = [&](float low, float high) {
     return static_cast<float>(random.uniform(low, high));

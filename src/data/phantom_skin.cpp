@@ -24,7 +24,7 @@ constexpr std::array<NamedColour, 6> bases{{{"light brown", {0.80F, 0.62F, 0.47F
 constexpr std::array<NamedColour, 4> darks{{{"dark brown", {0.25F, 0.14F, 0.10F}},
                                             {"black", {0.14F, 0.10F, 0.11F}},
                                             {"dark red", {0.42F, 0.08F, 0.11F}},
-                                            {"blue-grey", {0.26F, 0.27F, 0.36F}}}};
+                                            {"blue-grey", {0.28F, 0.27F, 0.32F}}}};
 constexpr std::array<NamedColour, 3> lights{{{"white", {0.97F, 0.93F, 0.90F}},
                                              {"cream", {0.96F, 0.86F, 0.68F}},
                                              {"pale pink", {0.96F, 0.80F, 0.78F}}}};
@@ -73,7 +73,7 @@ Palette draw_palette(RandomStream& random) {
   p.dark =
       mix(vary(random, dark.colour, 0.2), p.base, static_cast<float>(random.uniform(0.05, 0.3)));
   p.light =
-      mix(vary(random, light.colour, 0.04), p.skin, static_cast<float>(random.uniform(0.1, 0.45)));
+      mix(vary(random, light.colour, 0.04), p.skin, static_cast<float>(random.uniform(0.15, 0.5)));
   p.names = {base.name, dark.name, light.name};
   if (std::string(second.name) != base.name) p.names.insert(p.names.begin() + 1, second.name);
   return p;
@@ -92,22 +92,24 @@ void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const Lesio
     const float* tones = fields.tone.row(y);
     for (int x = 0; x < side; ++x) {
       const Point q = frame.to_lesion({static_cast<float>(x) + 0.5F, static_cast<float>(y) + 0.5F});
-      // Skin: blotchy in the large, furrowed in the small.
-      const float mottle = mottles(x, y);
-      const float furrow =
-          std::fabs(noise(lesion.seed + 52, {11.0F * q.x + 5.0F * q.y, 9.0F * q.y - 4.0F * q.x}));
-      const float light = 1 + 0.045F * mottle + 0.05F * (furrow - 0.4F);
-      Colour colour{palette.skin.r * light, palette.skin.g * (light - 0.02F * mottle),
-                    palette.skin.b * light};
-      const float radius = std::sqrt(q.x * q.x + q.y * q.y) / lesion.outline.mean_radius;
-      const float halo = lesion.halo * smooth_step(1.7F, 0.8F, radius);
-      colour = colour * Colour{1 - 0.05F * halo, 1 - 0.30F * halo, 1 - 0.25F * halo};
       const float cover = covered[x] * lesion.opacity;
+      Colour colour{};
+      if (cover < 0.995F) {  // skin: blotchy in the large, furrowed in the small
+        const float mottle = mottles(x, y);
+        const float furrow =
+            std::fabs(noise(lesion.seed + 52, {11.0F * q.x + 5.0F * q.y, 9.0F * q.y - 4.0F * q.x}));
+        const float light = 1 + 0.06F * mottle + 0.05F * (furrow - 0.4F);
+        colour = {palette.skin.r * light, palette.skin.g * (light - 0.02F * mottle),
+                  palette.skin.b * light};
+        const float radius = std::sqrt(q.x * q.x + q.y * q.y) / lesion.outline.mean_radius;
+        const float halo = lesion.halo * smooth_step(1.7F, 0.8F, radius);
+        colour = colour * Colour{1 - 0.05F * halo, 1 - 0.30F * halo, 1 - 0.25F * halo};
+      }
       if (cover > 0) {
         const Colour base = mix(palette.base, palette.second, zones(x, y));
         const float t = std::clamp(tones[x] / 1.5F, -1.0F, 1.0F);
         const Colour pigment = t < 0 ? mix(base, palette.dark, -t) : mix(base, palette.light, t);
-        colour = mix(colour, pigment, cover);
+        colour = mix(colour, pigment, cover < 0.995F ? cover : 1.0F);
       }
       planes.r.row(y)[x] = colour.r;
       planes.g.row(y)[x] = colour.g;

@@ -120,11 +120,11 @@ class Sketch {
       const float place =
           (static_cast<float>(i) + uniform(-0.3F, 0.3F)) / static_cast<float>(streaks - 1);
       const float angle = middle + span * (place - 0.5F);
-      const Point foot = at(uniform(0.55F, 0.72F), angle);
+      const Point foot = at(uniform(0.62F, 0.78F), angle);
       const Point tip =
           at(1.0F, angle + uniform(-0.1F, 0.1F)) + polar(uniform(0.04F, 0.18F), angle);
-      stroke(foot, tip, uniform(0.03F, 0.045F), uniform(0.025F, 0.045F), uniform(-1.6F, -1.0F),
-             0.03F, true);
+      stroke(foot, tip, uniform(0.04F, 0.055F), uniform(0.03F, 0.05F), uniform(-1.6F, -1.1F), 0.03F,
+             true);
     }
     lesion_.truth.streaks = streaks;
 
@@ -133,7 +133,7 @@ class Sketch {
       const float angle = towards + uniform(-0.9F, 0.9F);
       const Point centre = at(uniform(0.25F, 0.5F), angle);
       for (int lobe = 0; lobe < 3; ++lobe) {
-        const float rx = uniform(0.11F, 0.19F);
+        const float rx = uniform(0.13F, 0.20F);
         ellipse(centre + polar(uniform(0, 0.12F), uniform(0, 2 * pi)), rx, rx * uniform(0.6F, 0.9F),
                 uniform(0, pi), -1.5F, 0.08F, 0.9F);
       }
@@ -234,7 +234,7 @@ class Sketch {
   /// Stuck on: ridges and furrows like a brain's, bright cysts, dark plugs, a sharp edge.
   void benign_keratosis() {
     lesion_.texture = {.type = Texture::Type::Ridges,
-                       .spacing = uniform(0.20F, 0.25F),
+                       .spacing = uniform(0.22F, 0.27F),
                        .warp = uniform(0.8F, 1.1F),
                        .dark = -0.8F,
                        .light = 0.6F,
@@ -244,10 +244,10 @@ class Sketch {
     int drawn = 0;
     for (const Point p : scatter(cysts + openings, 0.19F, 0, 0.88F)) {
       if (drawn++ < cysts) {
-        disc(p, uniform(0.04F, 0.065F), 1.6F, 0.045F);
+        disc(p, uniform(0.05F, 0.07F), 1.8F, 0.04F);
         ++lesion_.truth.cysts;
       } else {
-        const float radius = uniform(0.05F, 0.085F);
+        const float radius = uniform(0.06F, 0.09F);
         ellipse(p, radius, radius * uniform(0.7F, 1.0F), uniform(0, pi), -1.6F, 0.035F);
         ++lesion_.truth.comedo_openings;
       }

@@ -52,9 +52,12 @@ float texture_tone(const Texture& t, std::uint32_t seed, Point q, float c, float
       return mix(t.light, depth, inside);
     }
     case Texture::Type::Ridges: {
-      p.x += t.warp * (1.5F * noise(seed + 21, 0.36F * p) + 0.35F * noise(seed + 23, 0.9F * p));
-      p.y += t.warp * 1.5F * noise(seed + 22, 0.36F * p);
-      return mix(t.dark, t.light, smooth_step(-0.8F, 0.8F, std::sin(2 * pi * p.x)));
+      // Broad rounded ridges between narrow furrows, winding; here and there a furrow is bridged.
+      p.x += t.warp * (1.7F * noise(seed + 21, 0.34F * p) + 0.4F * noise(seed + 23, 0.9F * p));
+      p.y += t.warp * 1.7F * noise(seed + 22, 0.34F * p);
+      const float bridge = smooth_step(0.35F, 0.7F, noise(seed + 24, 0.8F * p));
+      const float height = smooth_step(-1.0F, 0.45F, std::sin(2 * pi * p.x));
+      return mix(t.dark, t.light, std::max(height, 0.7F * bridge));
     }
     case Texture::Type::None:
       break;
@@ -83,11 +86,16 @@ void blend_mark(Field& field, const Mark& mark, const Frame& frame, float value)
   }
 }
 
+/// Nothing of the lesion lies farther from its middle than this: the outline, its soft edge and the
+/// streaks beyond.
+float reach_of(const Lesion& lesion) {
+  return 0.35F + *std::max_element(lesion.outline.radius.begin(), lesion.outline.radius.end());
+}
+
 /// What is drawn with ruler and compasses: outline, texture, plateau and marks.
 LesionFields geometric_fields(const Lesion& lesion, const Frame& frame, int side) {
   LesionFields out{Field(side, side), Field(side, side)};
-  const float reach =
-      1.4F * *std::max_element(lesion.outline.radius.begin(), lesion.outline.radius.end());
+  const float reach = reach_of(lesion);
   const Texture& texture = lesion.texture;
   const float c = std::cos(texture.turn), s = std::sin(texture.turn);
   for (int y = 0; y < side; ++y) {
@@ -159,11 +167,12 @@ LesionFields lesion_fields(const Lesion& lesion, const Frame& frame, int side) {
              (noise(seed + 71 + axis, 3.1F * q) + 0.4F * noise(seed + 73 + axis, 8.0F * q));
     });
   };
+  const float reach = reach_of(lesion);
   const SmoothField dx = displacement(0), dy = displacement(1);
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
       const Point q = frame.to_lesion(sample_centre(x, y));
-      if (q.x * q.x + q.y * q.y > 2.0F) continue;
+      if (q.x * q.x + q.y * q.y > reach * reach) continue;
       const Point s = frame.to_samples({q.x + dx(x, y), q.y + dy(x, y)});
       const float cover = value_at(straight.coverage, s);
       if (cover <= 0) continue;
@@ -179,7 +188,7 @@ LesionFields lesion_fields(const Lesion& lesion, const Frame& frame, int side) {
     return lesion.tone_mean + lesion.radial_tone * (share - 0.66F) +
            lesion.cloud * fractal_noise(seed + 42, 1.8F * q, 2);
   });
-  const int octaves = frame.scale() < 90 ? 3 : 4;  // finer ones would fall between the samples
+  const int octaves = frame.scale() < 100 ? 2 : 4;  // finer ones would fall between the samples
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
       if (out.coverage.row(y)[x] <= 0) continue;
