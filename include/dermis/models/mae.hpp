@@ -21,7 +21,7 @@ struct MAEOptions {
 template <class Self, class Visitor>
 requires std::same_as<std::remove_const_t<Self>, MAEOptions>
 void visit_fields(Self& o, Visitor&& visit) {
-  visit_fields(o.encoder, visit);
+  visit("encoder", o.encoder);
   visit("decoder_dim", o.decoder_dim);
   visit("decoder_depth", o.decoder_depth);
   visit("decoder_heads", o.decoder_heads);
