@@ -139,5 +139,8 @@ LesionFields lesion_fields(const Lesion& lesion, const Frame& frame, int side);
 void paint(Planes& planes, const Lesion& lesion, const Frame& frame, const LesionFields& fields);
 /// Light, reflections, bubbles, hair, ruler and vignette.
 void add_artefacts(Planes& planes, const View& view);
+/// The finished picture, and the lesion's segmentation in it (white or black).
+Image draw(const Lesion& lesion, const View& view, std::int64_t size);
+Image draw_mask(const Lesion& lesion, const View& view, std::int64_t size);
 
 }  // namespace dermis::detail

@@ -10,7 +10,6 @@
 /// distribution for all classes, and the tones inside every lesion are brought to a mean and spread
 /// drawn the same way, so colour statistics and pixel positions say little about the class.
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
