@@ -9,6 +9,18 @@
 
 namespace dermis {
 
+namespace detail {
+
+/// Lays convolution weights out channels-last, to match the maps of the UNet and the autoencoder:
+/// otherwise every call reorders them. Values, shapes and files stay the same.
+inline void lay_out_channels_last(torch::nn::Module& module) {
+  for (auto& parameter : module.parameters())
+    if (parameter.dim() == 4)
+      parameter.set_data(parameter.detach().contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+}  // namespace detail
+
 /// Sizes of a ResnetBlock.
 struct ResnetOptions {
   std::int64_t in_channels = 0;

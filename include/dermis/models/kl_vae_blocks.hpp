@@ -145,10 +145,10 @@ class VAEEncoderImpl : public torch::nn::Cloneable<VAEEncoderImpl> {
   }
 
   at::Tensor forward(const at::Tensor& images) {
-    auto h = conv_in->forward(images);
+    auto h = conv_in->forward(images.contiguous(at::MemoryFormat::ChannelsLast));
     for (const auto& block : *down_blocks) h = block->as<VAELevel>()->forward(h);
     h = mid_block->forward(h);
-    return conv_out->forward(at::silu(conv_norm_out->forward(h)));
+    return conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous();
   }
 
   Conv2d conv_in = nullptr, conv_out = nullptr;
@@ -190,9 +190,10 @@ class VAEDecoderImpl : public torch::nn::Cloneable<VAEDecoderImpl> {
   }
 
   at::Tensor forward(const at::Tensor& latents) {
-    auto h = mid_block->forward(conv_in->forward(latents));
+    auto h = conv_in->forward(latents.contiguous(at::MemoryFormat::ChannelsLast));
+    h = mid_block->forward(h);
     for (const auto& block : *up_blocks) h = block->as<VAELevel>()->forward(h);
-    return conv_out->forward(at::silu(conv_norm_out->forward(h)));
+    return conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous();
   }
 
   Conv2d conv_in = nullptr, conv_out = nullptr;

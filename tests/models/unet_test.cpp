@@ -1,0 +1,167 @@
+#include "dermis/models/unet.hpp"
+
+#include "support.hpp"
+
+using namespace dermis;
+using dermis::test::difference;
+using dermis::test::randn;
+
+namespace {
+
+const UNetOptions tiny{.in_channels = 2,
+                       .out_channels = 2,
+                       .channels = {8, 16},
+                       .layers_per_block = 1,
+                       .attention = {0, 1},
+                       .head_dim = 8,
+                       .num_classes = 3,
+                       .norm_groups = 4};
+
+at::Tensor run(UNet& unet, const std::vector<at::Tensor>& x) {
+  return unet->forward(x[0], x[1], x.size() > 2 ? x[2] : at::Tensor());
+}
+
+const std::vector<at::Tensor> inputs(std::int64_t height = 8, std::int64_t width = 12) {
+  return {randn({2, 2, height, width}), torch::tensor({3, 700}, torch::kLong),
+          torch::tensor({1, 3}, torch::kLong)};
+}
+
+}  // namespace
+
+TEST_CASE("unet: LDM's cin256 has the published number of parameters") {
+  const UNet unet(ldm_cin256(), ParameterOptions{.device = at::kMeta});
+  CHECK(parameter_count(*unet->class_embedder) == 1001 * 512);
+  CHECK(parameter_count(*unet) - parameter_count(*unet->class_embedder) == 400920579);
+}
+
+TEST_CASE("unet: names are diffusers'") {
+  const auto names = UNet(tiny)->named_parameters();
+  for (const auto* name :
+       {"conv_in.weight", "time_embedding.linear_1.weight", "class_embedding.weight",
+        "down_blocks.0.resnets.0.time_emb_proj.weight", "down_blocks.0.downsamplers.0.conv.weight",
+        "down_blocks.1.attentions.0.group_norm.weight", "mid_block.resnets.1.conv2.weight",
+        "mid_block.attentions.0.to_out.0.bias", "up_blocks.0.resnets.1.conv_shortcut.weight",
+        "up_blocks.0.upsamplers.0.conv.weight", "conv_norm_out.weight", "conv_out.bias"})
+    CHECK(names.contains(name));
+  auto options = tiny;
+  options.cross_attention_dim = 6;
+  const auto cross = UNet(options)->named_parameters();
+  for (const auto* name : {"class_embedder.weight", "mid_block.attentions.0.proj_in.weight",
+                           "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight",
+                           "down_blocks.1.attentions.0.transformer_blocks.0.ff.net.0.proj.weight",
+                           "up_blocks.0.attentions.1.transformer_blocks.0.ff.net.2.bias"})
+    CHECK(cross.contains(name));
+  CHECK_FALSE(cross.contains("class_embedding.weight"));
+}
+
+TEST_CASE("unet: keeps the laws of modules in every kind of conditioning") {
+  SECTION("class added to time") {
+    test::check_module<UNet>(UNet(tiny), run, inputs());
+  }
+  SECTION("scale and shift, fixed number of heads, odd sizes") {
+    auto options = tiny;
+    options.scale_shift = true;
+    options.head_dim = 0;
+    options.heads = 2;
+    options.attention = {1, 1};
+    test::check_module<UNet>(UNet(options), run, inputs(7, 5));
+  }
+  SECTION("unconditional, no attention") {
+    auto options = tiny;
+    options.num_classes = 0;
+    options.attention = {0, 0};
+    options.mid_attention = false;
+    auto without_labels = inputs();
+    without_labels.pop_back();
+    test::check_module<UNet>(UNet(options), run, without_labels);
+  }
+  SECTION("cross-attention to the class token") {
+    auto options = tiny;
+    options.cross_attention_dim = 6;
+    options.transformer_depth = 2;
+    // A softmax over one token is 1: nothing that leads to query and key matters.
+    test::check_module<UNet>(
+        UNet(options), run, inputs(),
+        {.without_gradient = {"attn2.to_q", "attn2.to_k", "transformer_blocks.0.norm2",
+                              "transformer_blocks.1.norm2"}});
+  }
+}
+
+TEST_CASE("unet: starts by predicting zero, and answers in a contiguous tensor") {
+  UNet unet(tiny);
+  torch::NoGradGuard no_grad;
+  const auto out = run(unet, inputs());
+  CHECK(out.abs().max().item<double>() == 0.0);
+  CHECK(out.sizes() == at::IntArrayRef({2, 2, 8, 12}));
+  CHECK(out.is_contiguous());
+  auto wide = tiny;
+  wide.out_channels = 4;
+  UNet learned(wide);
+  CHECK(run(learned, inputs()).sizes() == at::IntArrayRef({2, 4, 8, 12}));
+}
+
+TEST_CASE("unet: time and label change the answer; real and integer times agree") {
+  for (const std::int64_t context : {0, 6}) {
+    auto options = tiny;
+    options.cross_attention_dim = context;
+    UNet unet(options);
+    torch::NoGradGuard no_grad;
+    auto draws = test::generator(3);
+    for (auto& p : unet->parameters()) p.add_(0.1 * torch::randn(p.sizes(), draws));
+    auto x = inputs();
+    const auto out = run(unet, x);
+    CHECK(torch::equal(run(unet, {x[0], x[1].to(torch::kFloat), x[2]}), out));
+    CHECK(difference(run(unet, {x[0], x[1] + 50, x[2]}), out) > 1e-4);
+    const auto relabelled = run(unet, {x[0], x[1], torch::tensor({1, 0}, torch::kLong)});
+    CHECK(torch::equal(relabelled[0], out[0]));
+    CHECK(difference(relabelled[1], out[1]) > 1e-4);
+  }
+}
+
+TEST_CASE("unet: bad options and inputs are named") {
+  const auto built = [](auto change) {
+    auto options = tiny;
+    change(options);
+    return test::message_of([&] { UNet unet(options); });
+  };
+  CHECK(built([](auto& o) { o.attention = {1}; }) ==
+        "[unet] expected one attention flag a level, got 1 flags for 2 levels");
+  CHECK(built([](auto& o) { o.norm_groups = 5; }) ==
+        "[unet] expected channels divisible by norm_groups 5, got 8");
+  CHECK(built([](auto& o) { o.head_dim = 12; }) ==
+        "[unet] expected channels divisible by head_dim 12, got 16");
+  CHECK_FALSE(built([](auto& o) { o.channels.clear(); }).empty());
+  CHECK_FALSE(built([](auto& o) { o.layers_per_block = 0; }).empty());
+  CHECK_FALSE(built([](auto& o) { o.num_classes = 0, o.cross_attention_dim = 4; }).empty());
+
+  UNet unet(tiny);
+  const auto x = inputs();
+  const auto answer = [&](at::Tensor image, at::Tensor t, at::Tensor labels) {
+    return test::message_of([&] { unet->forward(image, t, labels); });
+  };
+  CHECK(answer(randn({2, 3, 8, 8}), x[1], x[2]) ==
+        "[unet] expected x of shape [B, 2, H, W], got [2, 3, 8, 8]");
+  CHECK(answer(x[0], torch::zeros({3}), x[2]) == "[unet] expected one time an image, [2], got [3]");
+  CHECK(answer(x[0], x[1], {}) == "[unet] expected int64 labels of shape [2], got none");
+  CHECK(answer(x[0], x[1], torch::tensor({0, 4}, torch::kLong)) ==
+        "[unet] expected labels in 0..3 (the last is the null class), got 0..4");
+  CHECK_FALSE(answer(x[0], x[1], torch::zeros({2})).empty());
+  auto options = tiny;
+  options.num_classes = 0;
+  UNet unconditional(options);
+  CHECK(test::message_of([&] { unconditional->forward(x[0], x[1], x[2]); }) ==
+        "[unet] expected no labels: this model is unconditional");
+}
+
+TEST_CASE("unet: options list every field once") {
+  std::vector<std::string> names;
+  const auto options = ldm_cin256();
+  visit_fields(options, [&](const char* name, const auto&) { names.push_back(name); });
+  CHECK(names.size() == 14);
+  auto copy = UNetOptions{};
+  visit_fields(copy, [](std::string_view name, auto& field) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::int64_t>)
+      if (name == "num_classes") field = 7;
+  });
+  CHECK(copy.num_classes == 7);
+}
