@@ -37,8 +37,10 @@ class Gel {
     Field layer(side_, side_);
     for (int i = 0; i < count; ++i) {
       const float radius = half_ * uniform(0.015F, 0.045F);
-      blend_ellipse(layer, anywhere(), radius, radius * uniform(0.5F, 1.0F), uniform(0, pi),
-                    0.8F + 0.3F * radius, 1, uniform(0.5F, 0.95F));
+      const Point centre = anywhere();
+      const float other = radius * uniform(0.5F, 1.0F), angle = uniform(0, pi);
+      blend_ellipse(layer, centre, radius, other, angle, 0.8F + 0.3F * radius, 1,
+                    uniform(0.5F, 0.95F));
     }
     composite(planes_, layer, {0.98F, 0.98F, 1.0F});
   }

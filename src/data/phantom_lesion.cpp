@@ -57,7 +57,8 @@ View make_view(std::uint64_t seed, std::int64_t number, int view) {
   const float exposure = uniform(random, 0.82, 1.08);
   const float warmth = uniform(random, -0.06, 0.06), tint = uniform(random, -0.025, 0.025);
   v.gain = {exposure * (1 + warmth), exposure * (1 + tint), exposure * (1 - warmth)};
-  v.gradient = polar(uniform(random, 0, 0.12), uniform(random, 0, 2 * pi));
+  const float slope = uniform(random, 0, 0.12);
+  v.gradient = polar(slope, uniform(random, 0, 2 * pi));
   v.blur = random.chance(0.3) ? uniform(random, 0.005, 0.02) : 0;
   v.grain = uniform(random, 0.004, 0.014);
   v.vignette = random.chance(0.15);

@@ -74,9 +74,10 @@ void Sketch::melanoma() {
         (static_cast<float>(i) + uniform(-0.3F, 0.3F)) / static_cast<float>(streaks - 1);
     const float angle = middle + span * (place - 0.5F);
     const Point foot = at(uniform(0.62F, 0.78F), angle);
-    const Point tip = at(1.0F, angle + uniform(-0.1F, 0.1F)) + polar(uniform(0.04F, 0.18F), angle);
-    stroke(foot, tip, uniform(0.04F, 0.055F), uniform(0.03F, 0.05F), uniform(-1.6F, -1.1F), 0.03F,
-           true);
+    const Point rim = at(1.0F, angle + uniform(-0.1F, 0.1F));
+    const Point tip = rim + polar(uniform(0.04F, 0.18F), angle);
+    const float wide = uniform(0.04F, 0.055F), narrow = uniform(0.03F, 0.05F);
+    stroke(foot, tip, wide, narrow, uniform(-1.6F, -1.1F), 0.03F, true);
   }
   lesion_.truth.streaks = streaks;
 
@@ -85,9 +86,9 @@ void Sketch::melanoma() {
     const float angle = towards + uniform(-0.9F, 0.9F);
     const Point centre = at(uniform(0.25F, 0.5F), angle);
     for (int lobe = 0; lobe < 3; ++lobe) {
-      const float rx = uniform(0.13F, 0.20F);
-      ellipse(centre + polar(uniform(0, 0.12F), uniform(0, 2 * pi)), rx, rx * uniform(0.6F, 0.9F),
-              uniform(0, pi), -1.5F, 0.08F, 0.9F);
+      const Point middle_of_lobe = centre + anywhere_within(0.12F);
+      const float rx = uniform(0.13F, 0.20F), ry = rx * uniform(0.6F, 0.9F);
+      ellipse(middle_of_lobe, rx, ry, uniform(0, pi), -1.5F, 0.08F, 0.9F);
     }
   }
 }
@@ -112,11 +113,11 @@ void Sketch::naevus() {
               spacing * 0.866F * static_cast<float>(row)};
       p = {std::cos(turn) * p.x - std::sin(turn) * p.y,
            std::sin(turn) * p.x + std::cos(turn) * p.y};
-      p = p + polar(spacing * uniform(0, 0.16F), uniform(0, 2 * pi));
+      p = p + anywhere_within(0.16F * spacing);
       if (std::hypot(p.x, p.y) > 0.95F * edge(std::atan2(p.y, p.x))) continue;
-      const float radius = spacing * uniform(0.24F, 0.36F);
-      ellipse(p, radius, radius * uniform(0.8F, 1.0F), uniform(0, pi), uniform(-1.3F, -0.8F),
-              0.035F);
+      const float rx = spacing * uniform(0.24F, 0.36F), ry = rx * uniform(0.8F, 1.0F);
+      const float angle = uniform(0, pi);
+      ellipse(p, rx, ry, angle, uniform(-1.3F, -0.8F), 0.035F);
       ++lesion_.truth.globules;
     }
   }
@@ -137,8 +138,8 @@ void Sketch::benign_keratosis() {
       disc(p, uniform(0.05F, 0.07F), 1.8F, 0.04F);
       ++lesion_.truth.cysts;
     } else {
-      const float radius = uniform(0.06F, 0.09F);
-      ellipse(p, radius, radius * uniform(0.7F, 1.0F), uniform(0, pi), -1.6F, 0.035F);
+      const float rx = uniform(0.06F, 0.09F), ry = rx * uniform(0.7F, 1.0F);
+      ellipse(p, rx, ry, uniform(0, pi), -1.6F, 0.035F);
       ++lesion_.truth.comedo_openings;
     }
   }
@@ -157,7 +158,7 @@ void Sketch::dermatofibroma() {
                      .tone = 1.4F,
                      .soft = 0.18F,
                      .ragged = 0.3F,
-                     .centre = polar(uniform(0, 0.10F), uniform(0, 2 * pi))};
+                     .centre = anywhere_within(0.10F)};
   lesion_.truth.network = "delicate";
   lesion_.truth.scar = true;
 }

@@ -12,6 +12,8 @@ namespace dermis::detail {
 constexpr float pi = 3.14159265F;
 
 /// Draws the structures of one lesion; members share the stream and the lesion. One member a class.
+/// At most one random draw stands in the arguments of a call: their order of evaluation is the
+/// compiler's, and the phantom must not be.
 class Sketch {
  public:
   Sketch(RandomStream& random, Lesion& lesion) : random_(random), lesion_(lesion) {}
@@ -42,6 +44,11 @@ class Sketch {
   float uniform(float low, float high) { return static_cast<float>(random_.uniform(low, high)); }
   int between(int low, int high) {
     return low + static_cast<int>(random_.below(static_cast<std::uint64_t>(high - low + 1)));
+  }
+  /// A displacement of at most `radius`, any direction.
+  Point anywhere_within(float radius) {
+    const float distance = uniform(0, radius);
+    return polar(distance, uniform(0, 2 * pi));
   }
   float edge(float angle) const { return Outline::at(lesion_.outline.radius, angle); }
   /// A place at `share` of the way to the edge.

@@ -70,10 +70,10 @@ Palette draw_palette(RandomStream& random) {
   const NamedColour& light = pick(random, lights, {0.34, 0.36, 0.30});
   p.base = vary(random, p.skin * base.colour, 0.06);
   p.second = mix(p.base, vary(random, p.skin * second.colour, 0.06), 0.6F);
-  p.dark =
-      mix(vary(random, dark.colour, 0.2), p.base, static_cast<float>(random.uniform(0.05, 0.3)));
-  p.light =
-      mix(vary(random, light.colour, 0.04), p.skin, static_cast<float>(random.uniform(0.15, 0.5)));
+  p.dark = vary(random, dark.colour, 0.2);
+  p.dark = mix(p.dark, p.base, static_cast<float>(random.uniform(0.05, 0.3)));
+  p.light = vary(random, light.colour, 0.04);
+  p.light = mix(p.light, p.skin, static_cast<float>(random.uniform(0.15, 0.5)));
   p.names = {base.name, dark.name, light.name};
   if (std::string(second.name) != base.name) p.names.insert(p.names.begin() + 1, second.name);
   return p;

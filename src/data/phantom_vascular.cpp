@@ -21,9 +21,10 @@ void Sketch::vessel(Point from, float heading, float length, float width, int ge
                 b = width * (0.93F - 0.07F * static_cast<float>(i));
     stroke(p, next, a, b, -1.3F, 0.025F);
     p = next;
-    if (generation < 3 && (i == 1 || (i == 3 && generation == 1)))
-      vessel(p, turned + (random_.chance(0.5) ? 1.0F : -1.0F) * uniform(0.6F, 1.1F), 0.6F * length,
-             0.66F * width, generation + 1);
+    if (generation < 3 && (i == 1 || (i == 3 && generation == 1))) {
+      const float side = random_.chance(0.5) ? 1.0F : -1.0F;
+      vessel(p, turned + side * uniform(0.6F, 1.1F), 0.6F * length, 0.66F * width, generation + 1);
+    }
   }
   if (generation < 3)
     vessel(p, heading + bend * 0.5F + uniform(-0.6F, 0.6F), 0.6F * length, 0.7F * width,
@@ -34,13 +35,13 @@ void Sketch::basal_cell_carcinoma() {
   const float first = uniform(0, 2 * pi);
   for (int i = 0; i < 2; ++i) {
     const float angle = first + static_cast<float>(i) * (pi + uniform(-0.6F, 0.6F));
-    vessel(at(uniform(0.9F, 1.0F), angle), angle + pi + uniform(-0.4F, 0.4F), 0.8F * edge(angle),
-           0.045F, 1);
+    const Point root = at(uniform(0.9F, 1.0F), angle);
+    vessel(root, angle + pi + uniform(-0.4F, 0.4F), 0.8F * edge(angle), 0.045F, 1);
   }
   lesion_.truth.vessels = "arborising";
   for (const Point p : scatter(between(3, 5), 0.28F, 0.5F, 0.88F)) {
-    const float rx = uniform(0.09F, 0.14F);
-    ellipse(p, rx, rx * uniform(0.6F, 0.85F), uniform(0, pi), uniform(-1.4F, -1.0F), 0.06F);
+    const float rx = uniform(0.09F, 0.14F), ry = rx * uniform(0.6F, 0.85F), angle = uniform(0, pi);
+    ellipse(p, rx, ry, angle, uniform(-1.4F, -1.0F), 0.06F);
     ++lesion_.truth.nests;
   }
 }
@@ -55,15 +56,18 @@ void Sketch::actinic_keratosis() {
                      .broken = 0.7F,
                      .turn = uniform(0, pi)};
   for (const Point p : scatter(between(13, 20), 0.235F, 0, 0.92F)) {
-    const float radius = uniform(0.08F, 0.115F);
-    ellipse(p, radius, radius * uniform(0.8F, 1.0F), uniform(0, pi), uniform(1.0F, 1.5F), 0.045F);
-    disc(p, uniform(0.028F, 0.04F), -1.3F, 0.03F, uniform(0.7F, 1.0F));
+    const float rx = uniform(0.08F, 0.115F), ry = rx * uniform(0.8F, 1.0F), angle = uniform(0, pi);
+    ellipse(p, rx, ry, angle, uniform(1.0F, 1.5F), 0.045F);
+    const float plug = uniform(0.028F, 0.04F);
+    disc(p, plug, -1.3F, 0.03F, uniform(0.7F, 1.0F));
     ++lesion_.truth.follicles;
   }
   lesion_.truth.network = "pseudo";
   lesion_.truth.scale = true;
-  for (const Point p : scatter(between(1, 3), 0.4F, 0.2F, 0.8F))
-    ellipse(p, uniform(0.08F, 0.15F), uniform(0.025F, 0.05F), uniform(0, pi), 1.5F, 0.03F, 0.8F);
+  for (const Point p : scatter(between(1, 3), 0.4F, 0.2F, 0.8F)) {
+    const float rx = uniform(0.08F, 0.15F), ry = uniform(0.025F, 0.05F);
+    ellipse(p, rx, ry, uniform(0, pi), 1.5F, 0.03F, 0.8F);
+  }
 }
 
 void Sketch::vascular() {
@@ -82,7 +86,8 @@ void Sketch::vascular() {
 
 void Sketch::hairpin(float angle) {
   const Point foot = at(uniform(0.52F, 0.64F), angle);
-  const Point head = at(uniform(0.86F, 1.0F), angle + uniform(-0.12F, 0.12F));
+  const float reach = uniform(0.86F, 1.0F);
+  const Point head = at(reach, angle + uniform(-0.12F, 0.12F));
   const Point along = head - foot;
   const float half = uniform(0.035F, 0.055F), direction = std::atan2(along.y, along.x);
   const Point side = polar(half, direction + 0.5F * pi);
@@ -100,7 +105,7 @@ void Sketch::squamous_cell_carcinoma() {
                      .tone = 1.3F,
                      .soft = 0.06F,
                      .ragged = 0.6F,
-                     .centre = polar(uniform(0, 0.10F), uniform(0, 2 * pi))};
+                     .centre = anywhere_within(0.10F)};
   lesion_.truth.keratin = true;
   lesion_.truth.vessels = "hairpin";
   const int loops = between(8, 11);
