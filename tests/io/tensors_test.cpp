@@ -8,7 +8,7 @@
 #include "train/fixtures.hpp"
 
 using namespace dermis;
-using namespace dermis::test;
+using namespace dermis::test::training;
 using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 

@@ -17,7 +17,7 @@
 
 #include "dermis/io/tensors.hpp"
 
-namespace dermis::test {
+namespace dermis::test::training {
 
 class TemporaryFolder {
  public:
@@ -106,4 +106,4 @@ inline bool equal(const StateDict& a, const StateDict& b) {
   return true;
 }
 
-}  // namespace dermis::test
+}  // namespace dermis::test::training

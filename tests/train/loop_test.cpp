@@ -5,101 +5,14 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
-#include <optional>
 
-#include "dermis/core/check.hpp"
-#include "dermis/core/file.hpp"
-#include "dermis/core/interrupt.hpp"
 #include "dermis/train/checkpoint.hpp"
 #include "dermis/train/precision.hpp"
-#include "fixtures.hpp"
+#include "tiny_run.hpp"
 
 using namespace dermis;
-using namespace dermis::test;
+using namespace dermis::test::training;
 using Catch::Matchers::Contains;
-
-namespace fs = std::filesystem;
-
-namespace {
-
-const at::Tensor kInputs = normal({40, 4}, 100);
-const at::Tensor kTargets = normal({40, 3}, 101);
-
-struct Fault : std::exception {};
-
-/// Regression with hidden units dropped by the batch's generator, as drop path does.
-StepLoss regression(TinyModule& module, const Batch& batch) {
-  const at::Tensor keep = at::rand({module.weight1.size(0)}, batch.generator) > 0.3;
-  const at::Tensor x = kInputs.index_select(0, batch.indices);
-  const at::Tensor y = kTargets.index_select(0, batch.indices);
-  module.calls.add_(1);
-  const at::Tensor hidden = at::relu(at::linear(x, module.weight1, module.bias1)) * keep;
-  const at::Tensor loss = (at::linear(hidden, module.weight2, module.bias2) - y).square().mean();
-  return {loss, {{"kept", keep.sum().item<double>()}, {"first", batch.draws[0].index}}};
-}
-
-TrainOptions options_for(const fs::path& directory) {
-  return {.name = "tiny",
-          .directory = directory,
-          .steps = 30,
-          .batch_size = 7,
-          .learning_rate = 0.02,
-          .minimum_learning_rate = 1e-4,
-          .warmup_steps = 5,
-          .clip_norm = 0.5,
-          .ema_decay = 0.9,
-          .seed = 11,
-          .log_every = 4,
-          .checkpoint_every = 5,
-          .progress = false,
-          .configuration = Json::object({{"dim", 8}})};
-}
-
-Sampler sampler() {
-  return Sampler::natural(40, 3, "tiny");
-}
-
-/// Trains with something happening before each step.
-TrainResult run(TinyModule& module, const TrainOptions& options,
-                const std::function<void(std::int64_t)>& before = {}) {
-  return train(
-      module, parameter_groups(module, {.weight_decay = 0.05}), sampler(),
-      [&](const Batch& batch) {
-        if (before) before(batch.step);
-        return regression(module, batch);
-      },
-      options);
-}
-
-std::vector<Json> metrics(const fs::path& directory) {
-  std::vector<Json> lines;
-  std::ifstream file(directory / "metrics.jsonl");
-  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line, "metrics"));
-  return lines;
-}
-
-/// What two runs must share bit for bit: the lines without the wall clock.
-std::string without_seconds(std::vector<Json> lines) {
-  std::string result;
-  for (Json& line : lines) {
-    line["seconds"] = nullptr;
-    result += line.dump() + "\n";
-  }
-  return result;
-}
-
-void check_same_as_uninterrupted(const TinyModule& module, const TrainResult& result,
-                                 const fs::path& directory) {
-  const TemporaryFolder folder;
-  TinyModule reference(1);
-  const TrainResult expected = run(reference, options_for(folder / "reference"));
-  CHECK(equal(state_dict(module), state_dict(reference)));
-  CHECK((result.curve == expected.curve));
-  CHECK(without_seconds(metrics(directory)) == without_seconds(metrics(folder / "reference")));
-  CHECK(result.image_passes == 30 * 7);
-}
-
-}  // namespace
 
 TEST_CASE("train: the loss falls, the curve and the metrics file say so") {
   const TemporaryFolder folder;
@@ -191,112 +104,6 @@ TEST_CASE("train: the EMA is what the module holds at the end") {
   CHECK(averaged.calls.item<double>() == last.calls.item<double>());
 }
 
-TEST_CASE("train: interrupted and resumed equals uninterrupted, bit for bit") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  TinyModule first(1);
-  {
-    const InterruptGuard guard;
-    CHECK_THROWS_AS(run(first, options,
-                        [](std::int64_t step) {
-                          if (step == 13) std::raise(SIGINT);
-                        }),
-                    Interrupted);
-    InterruptGuard::clear();
-  }
-  const auto checkpoint = load_checkpoint(folder / "out" / "checkpoint");
-  REQUIRE(checkpoint.has_value());
-  CHECK(checkpoint->step == 14);  // the step in hand was finished; 14 is no log point
-  CHECK_FALSE(checkpoint->finished);
-  TinyModule second(77);  // other initial weights, all overwritten
-  options.resume = true;
-  const TrainResult result = run(second, options, [](std::int64_t step) { CHECK(step >= 14); });
-  check_same_as_uninterrupted(second, result, folder / "out");
-}
-
-TEST_CASE(
-    "train: crashed and resumed from the last checkpoint equals uninterrupted, no line twice") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  TinyModule first(1);
-  CHECK_THROWS_AS(run(first, options,
-                      [](std::int64_t step) {
-                        if (step == 17) throw Fault();
-                      }),
-                  Fault);
-  REQUIRE(load_checkpoint(folder / "out" / "checkpoint")->step == 15);
-  REQUIRE(metrics(folder / "out").back().at("step") == Json(16));  // logged after the checkpoint
-  std::ofstream(folder / "out" / "metrics.jsonl", std::ios::app) << "{\"step\": 1";  // cut off
-  TinyModule second(77);
-  options.resume = true;
-  const TrainResult result = run(second, options, [](std::int64_t step) { CHECK(step >= 15); });
-  check_same_as_uninterrupted(second, result, folder / "out");
-}
-
-TEST_CASE("train: resuming where nothing is starts anew; not resuming clears an earlier run") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  options.resume = true;
-  TinyModule first(1);
-  const TrainResult result = run(first, options);
-  CHECK_FALSE(result.loaded);
-  check_same_as_uninterrupted(first, result, folder / "out");
-
-  options.resume = false;
-  options.learning_rate = 0.01;  // another configuration is no error then
-  TinyModule second(1);
-  std::int64_t steps = 0;
-  CHECK_THROWS_AS(run(second, options,
-                      [&](std::int64_t) {
-                        if (++steps == 3) throw Fault();
-                      }),
-                  Fault);
-  CHECK_FALSE(load_checkpoint(folder / "out" / "checkpoint").has_value());
-  CHECK(metrics(folder / "out").empty());
-}
-
-TEST_CASE("train: a finished run is loaded, not trained again") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  TinyModule first(1);
-  const TrainResult expected = run(first, options);
-  const auto checkpoint = load_checkpoint(folder / "out" / "checkpoint");
-  CHECK(checkpoint->finished);
-  CHECK(without_prefix(checkpoint->tensors, "optimizer.").empty());
-  const std::string lines = read_file(folder / "out" / "metrics.jsonl");
-  options.resume = true;
-  TinyModule second(77);
-  const TrainResult result = run(second, options, [](std::int64_t) { FAIL("trained again"); });
-  CHECK(result.loaded);
-  CHECK(result.steps == 30);
-  CHECK(result.image_passes == 210);
-  CHECK((result.curve == expected.curve));
-  CHECK(result.seconds > 0);
-  CHECK(equal(state_dict(second), state_dict(first)));
-  CHECK_FALSE(second.is_training());
-  CHECK(read_file(folder / "out" / "metrics.jsonl") == lines);
-}
-
-TEST_CASE("train: another configuration is one clear error, and nothing is touched") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  TinyModule module(1);
-  run(module, options);
-  options.resume = true;
-  options.learning_rate = 0.03;
-  options.configuration = Json::object({{"dim", 9}});
-  const StateDict before = snapshot(module);
-  CHECK_THROWS_WITH(run(module, options), Contains("learning_rate (0.02, now 0.03)") &&
-                                              Contains("configuration.dim (8, now 9)") &&
-                                              !Contains("steps (") && !Contains("\n"));
-  CHECK(equal(state_dict(module), before));
-  options = options_for(folder / "out");
-  options.resume = true;
-  options.log_every = 1;  // how often one looks changes no weight
-  options.checkpoint_every = 1;
-  CHECK(run(module, options).loaded);
-}
-
 TEST_CASE("train: bfloat16 runs under autocast and keeps float32 weights") {
   TinyModule module(1);
   TrainOptions options = options_for("");
@@ -380,47 +187,6 @@ TEST_CASE("train: a poisoned buffer is never saved") {
   const auto checkpoint = load_checkpoint(folder / "out" / "checkpoint");
   REQUIRE(checkpoint.has_value());
   CHECK(checkpoint->step == 10);
-}
-
-TEST_CASE("train: a full disk ends the run, the former checkpoint resumes it") {
-  const TemporaryFolder folder;
-  TrainOptions options = options_for(folder / "out");
-  TinyModule first(1);
-  {
-    std::optional<FileSizeLimit> limit;
-    CHECK_THROWS_WITH(run(first, options,
-                          [&](std::int64_t step) {
-                            if (step == 12) limit.emplace(1500);
-                          }),
-                      Contains((folder / "out").string()));
-  }
-  REQUIRE(load_checkpoint(folder / "out" / "checkpoint")->step == 10);
-  TinyModule second(77);
-  options.resume = true;
-  check_same_as_uninterrupted(second, run(second, options), folder / "out");
-}
-
-TEST_CASE("train: a directory below a regular file is one clear error before any step") {
-  const TemporaryFolder folder;
-  write_text(folder / "file", "x");
-  TinyModule module(1);
-  for (const bool resume : {false, true}) {
-    TrainOptions options = options_for(folder / "file" / "out");
-    options.resume = resume;
-    CHECK_THROWS_WITH(run(module, options, [](std::int64_t) { FAIL("trained"); }),
-                      Contains("cannot create directory") && Contains("not a directory"));
-  }
-}
-
-TEST_CASE("train: Ctrl-C without a directory says that nothing was saved") {
-  TinyModule module(1);
-  const InterruptGuard guard;
-  CHECK_THROWS_WITH(run(module, options_for(""),
-                        [](std::int64_t step) {
-                          if (step == 2) std::raise(SIGTERM);
-                        }),
-                    Contains("after step 3 of 30") && Contains("nothing was saved"));
-  InterruptGuard::clear();
 }
 
 TEST_CASE("train: what the caller got wrong is refused") {

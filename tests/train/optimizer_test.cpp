@@ -7,7 +7,7 @@
 #include "fixtures.hpp"
 
 using namespace dermis;
-using namespace dermis::test;
+using namespace dermis::test::training;
 using Catch::Matchers::Contains;
 
 namespace {
