@@ -121,7 +121,10 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
     }
     done += static_cast<std::int64_t>(last - first);
   }
-  if (bar) bar->finish();
+  if (bar) {
+    bar->update(done);
+    bar->finish();
+  }
   if (!directory.empty()) {
     std::string csv = csv_line({"image", "label", "lesion_id"}) + "\n";
     for (const auto& sample : set.samples) {
