@@ -79,5 +79,3 @@ BENCHMARK(mae_training_step)->Arg(64)->Unit(benchmark::kMillisecond);
 BENCHMARK(augmentation)->Unit(benchmark::kMillisecond);
 
 }  // namespace
-
-BENCHMARK_MAIN();
