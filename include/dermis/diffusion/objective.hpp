@@ -50,13 +50,15 @@ struct NoisyBatch {
 /// Discrete-time diffusion: a noise schedule and what the network predicts. Has the same functions
 /// as RectifiedFlow, so that training, evaluation and LinearDenoiser take either.
 ///
-///     DiffusionProcess process(NoiseSchedule(ldm_schedule()), Prediction::Epsilon);
+///     DiffusionProcess process(ldm_schedule(), Prediction::Epsilon);
 ///     auto batch = process.corrupt(latents, noise, process.times(uniforms));
 ///     auto loss = (unet->forward(batch.x, batch.time, labels) - batch.target).square().mean();
 class DiffusionProcess {
  public:
-  explicit DiffusionProcess(NoiseSchedule schedule = NoiseSchedule(),
+  explicit DiffusionProcess(const NoiseScheduleOptions& schedule = {},
                             Prediction prediction = Prediction::Epsilon)
+      : DiffusionProcess(NoiseSchedule(schedule), prediction) {}
+  explicit DiffusionProcess(NoiseSchedule schedule, Prediction prediction = Prediction::Epsilon)
       : schedule_(std::move(schedule)), prediction_(prediction) {}
 
   const NoiseSchedule& schedule() const { return schedule_; }
