@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Errors. A caller's mistake is std::invalid_argument; a file or the environment is std::runtime_error. Every message
-/// starts with a [tag], then says what was expected and what was found.
+/// Errors. A caller's mistake is std::invalid_argument; a file or the environment is
+/// std::runtime_error. Every message starts with a [tag], then says what was expected and what was
+/// found.
 
 #include <sstream>
 #include <stdexcept>
@@ -9,7 +10,8 @@
 
 namespace dermis {
 
-/// Ctrl-C (or any stop request) after the work in hand was saved; programs turn it into exit code 130.
+/// Ctrl-C (or any stop request) after the work in hand was saved; programs turn it into exit code
+/// 130.
 class Interrupted : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +25,8 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
-/// Throws std::invalid_argument made of `parts` unless `ok`: check_argument(d > 0, "[vit] expected depth above 0, got ", d).
+/// Throws std::invalid_argument made of `parts` unless `ok`: check_argument(d > 0, "[vit] expected
+/// depth above 0, got ", d).
 template <class... Parts>
 void check_argument(bool ok, const Parts&... parts) {
   if (!ok) throw std::invalid_argument(text(parts...));

@@ -3,6 +3,8 @@
 /// Vision Transformer (arXiv 2010.11929) as timm and MAE's models_vit.py build it; the state dict
 /// has their names.
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <concepts>
 #include <string_view>
 #include <type_traits>
