@@ -15,61 +15,58 @@ AugmentOptions mirrored() {
   return options;
 }
 
+/// What one ViT arm of the demo trains for; small batches leave the first plateau sooner.
+StageSchedule classifier_schedule(std::int64_t steps) {
+  return {.steps = steps,
+          .batch_size = 32,
+          .learning_rate = 1e-3,
+          .warmup_steps = 60,
+          .ema_decay = 0.99};
+}
+
 DermaeRecipe demo() {
   DermaeRecipe r;
   r.preset = "demo";
-  r.autoencoder = {.model = {.latent_channels = 4,
-                             .channels = {16, 32, 64},
+  r.autoencoder = {.model = {.channels = {16, 32, 64},
                              .layers_per_block = 1,
                              .norm_groups = 8,
                              .mid_attention = false},
-                   .training = {.steps = 300,
-                                .batch_size = 32,
+                   .training = {.steps = 900,
+                                .batch_size = 16,
                                 .learning_rate = 2e-3,
-                                .warmup_steps = 30,
-                                .weight_decay = 0.0,
+                                .warmup_steps = 50,
+                                .weight_decay = 0,
                                 .ema_decay = 0.99},
                    .augment = mirrored()};
   r.generator = {.model = {.channels = {32, 64, 96},
                            .layers_per_block = 1,
                            .attention = {0, 1, 1},
-                           .norm_groups = 8},
-                 .training = {.steps = 500,
-                              .batch_size = 64,
-                              .learning_rate = 1e-3,
+                           .norm_groups = 8,
+                           .scale_shift = true},
+                 .training = {.steps = 1600,
+                              .batch_size = 32,
+                              .learning_rate = 2e-3,
                               .warmup_steps = 50,
                               .weight_decay = 0.01,
                               .ema_decay = 0.995},
                  .latent_views = 2,
                  .sampling_steps = 25,
-                 .guidance_scale = 2.5};
+                 .guidance_scale = 2.0};
   r.synthetic_target = 250;
-  const ViTOptions teacher{.image_size = 64,
-                           .patch_size = 8,
-                           .dim = 128,
-                           .depth = 6,
-                           .heads = 4,
-                           .mean_pooling = true,
-                           .drop_path = 0.05};
+  const ViTOptions teacher{
+      .image_size = 64, .patch_size = 8, .dim = 128, .depth = 6, .heads = 4, .mean_pooling = true};
   r.pretraining = {.model = {.encoder = teacher,
                              .decoder_dim = 96,
                              .decoder_depth = 2,
                              .decoder_heads = 4,
                              .norm_pix_loss = false},
-                   .training = {.steps = 250,
-                                .batch_size = 64,
-                                .learning_rate = 1.5e-3,
-                                .warmup_steps = 30,
+                   .training = {.steps = 800,
+                                .batch_size = 32,
+                                .learning_rate = 1e-3,
+                                .warmup_steps = 60,
                                 .beta2 = 0.95},
                    .augment = lesion_views()};
-  r.teacher = {.model = teacher,
-               .training = {.steps = 320,
-                            .batch_size = 64,
-                            .learning_rate = 1e-3,
-                            .warmup_steps = 40,
-                            .ema_decay = 0.99},
-               .augment = lesion_views(),
-               .layer_decay = 0.9};
+  r.teacher = {.model = teacher, .training = classifier_schedule(800), .augment = lesion_views()};
   r.student = {.model = {.image_size = 64,
                          .patch_size = 8,
                          .dim = 96,
@@ -77,11 +74,7 @@ DermaeRecipe demo() {
                          .heads = 4,
                          .mean_pooling = true},
                .loss = dermae_loss(0.5, 2.0),
-               .training = {.steps = 320,
-                            .batch_size = 64,
-                            .learning_rate = 1e-3,
-                            .warmup_steps = 40,
-                            .ema_decay = 0.99},
+               .training = classifier_schedule(800),
                .augment = lesion_views()};
   return r;
 }
@@ -89,16 +82,16 @@ DermaeRecipe demo() {
 DermaeRecipe study() {
   auto r = demo();
   r.preset = "study";
-  r.autoencoder.training.steps = 1000;
-  r.generator.training.steps = 3000;
+  r.autoencoder.training.steps = 3000;
+  r.autoencoder.training.ema_decay = 0.998;
+  r.generator.training.steps = 8000;
   r.generator.training.ema_decay = 0.999;
   r.generator.latent_views = 8;
   r.synthetic_target = 400;
-  r.pretraining.training.steps = 1200;
-  r.teacher.training.steps = 1600;
-  r.teacher.training.ema_decay = 0.998;
-  r.student.training.steps = 1600;
-  r.student.training.ema_decay = 0.998;
+  r.pretraining.training.steps = 2000;
+  r.teacher.training = classifier_schedule(2000);
+  r.student.training = classifier_schedule(2000);
+  for (auto* schedule : {&r.teacher.training, &r.student.training}) schedule->ema_decay = 0.998;
   return r;
 }
 

@@ -25,10 +25,12 @@ using SamplerCallback = std::function<void(const SamplerProgress&)>;
 /// Noise of N(0, 1) for a step (0 is the first), shaped as the sample `like`.
 using NoiseSource = std::function<at::Tensor(std::int64_t step, const at::Tensor& like)>;
 
-/// Fresh noise from a generator.
+/// Fresh noise from a generator, drawn on the generator's own device: a CPU generator gives the
+/// same noise wherever the sample lives.
 inline NoiseSource noise_from(at::Generator generator) {
   return [generator](std::int64_t, const at::Tensor& like) {
-    return at::randn(like.sizes(), generator, like.options());
+    return at::randn(like.sizes(), generator, like.options().device(generator.device()))
+        .to(like.device());
   };
 }
 /// Given noise [steps, B, C, H, W].
