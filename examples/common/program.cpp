@@ -157,12 +157,4 @@ void Program::print_plan() const {
       "state: weights, gradients and AdamW's two moments in float32; activations come on top\n");
 }
 
-PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads) {
-  const auto folder =
-      read_labelled_folder(directory, directory / "labels.csv", {.classes = like.classes});
-  auto set = load_pixels(folder.data, like.images.size(2), {.threads = threads});
-  for (auto& sample : set.samples) sample.synthetic = true;
-  return set;
-}
-
 }  // namespace dermis

@@ -46,7 +46,4 @@ struct Program {
   void print_plan() const;
 };
 
-/// Images that `synthesize` wrote, at the training images' size, marked synthetic.
-PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads);
-
 }  // namespace dermis

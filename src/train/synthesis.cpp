@@ -136,4 +136,30 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
   return set;
 }
 
+PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads) {
+  const auto table = read_csv(directory / "labels.csv");
+  const auto image = table.column("image"), label = table.column("label");
+  check_runtime(image >= 0 && label >= 0, "[synthetic] ", table.source,
+                ": expected columns image and label");
+  std::vector<Sample> samples;
+  std::vector<std::filesystem::path> paths;
+  for (const auto& row : table.rows) {
+    const auto& name = row[static_cast<std::size_t>(label)];
+    const auto known = std::find(like.classes.begin(), like.classes.end(), name);
+    check_runtime(known != like.classes.end(), "[synthetic] ", table.source, ": class ", name,
+                  " is none of the training data's");
+    paths.push_back(directory / row[static_cast<std::size_t>(image)]);
+    Sample sample;
+    sample.id = paths.back().stem().string();
+    sample.lesion = sample.id;
+    sample.label = static_cast<int>(known - like.classes.begin());
+    sample.synthetic = true;
+    samples.push_back(std::move(sample));
+  }
+  const Dataset dataset(like.classes, std::move(samples), [paths](std::int64_t i) {
+    return read_image(paths[static_cast<std::size_t>(i)]);
+  });
+  return load_pixels(dataset, like.images.size(2), {.threads = threads});
+}
+
 }  // namespace dermis

@@ -47,14 +47,14 @@ TEST_CASE("vit: names are timm's") {
 
 TEST_CASE("vit: clone, evaluation, batches and gradients behave") {
   const auto images = torch::randn({2, 3, 16, 16});
-  check_module(ViT(tiny), images);
+  test::check_module(ViT(tiny), images);
   auto other = tiny;
   other.mean_pooling = true;
   other.layer_scale = 0.1;
   other.drop_path = 0.2;
   ViT vit(other);
   vit->eval();
-  check_module(vit, images);
+  test::check_module(vit, images);
 }
 
 TEST_CASE("vit: first values depend on the generator alone") {

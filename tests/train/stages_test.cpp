@@ -51,7 +51,10 @@ StageContext quiet(const fs::path& out = {}) {
   return {.out = out, .seed = 1, .progress = false};
 }
 StageSchedule steps(std::int64_t count) {
-  return {.steps = count, .batch_size = 16, .learning_rate = 2e-3, .warmup_steps = 5};
+  return {.steps = count,
+          .batch_size = 16,
+          .learning_rate = 2e-3,
+          .warmup_steps = std::min<std::int64_t>(5, count)};
 }
 
 Generator tiny_generator(const PixelSet& training, Objective objective) {
@@ -60,11 +63,14 @@ Generator tiny_generator(const PixelSet& training, Objective objective) {
                         {.model = {.channels = {8, 16}, .layers_per_block = 1, .norm_groups = 4},
                          .training = steps(20)},
                         quiet());
-  GeneratorOptions options{
-      .model = {.channels = {16, 16}, .layers_per_block = 1, .attention = {0, 0}, .norm_groups = 4},
-      .training = steps(120),
-      .objective = objective,
-      .sampling_steps = 3};
+  GeneratorOptions options{.model = {.channels = {16, 16},
+                                     .layers_per_block = 1,
+                                     .attention = {0, 0},
+                                     .head_dim = 8,
+                                     .norm_groups = 4},
+                           .training = steps(120),
+                           .objective = objective,
+                           .sampling_steps = 3};
   return train_generator(training, autoencoder, options, quiet());
 }
 

@@ -88,6 +88,10 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
                     std::uint64_t seed, const std::filesystem::path& directory = {},
                     bool progress = true);
 
+/// Images that synthesize() wrote, at the size and with the classes of `like`, marked synthetic.
+/// Throws std::runtime_error naming the file for a label that `like` does not know.
+PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads);
+
 /// autoencoder.safetensors and generator.safetensors in `directory`.
 void save_generator(const std::filesystem::path& directory, const Generator& generator);
 Generator load_generator(const std::filesystem::path& directory, at::Device device = at::kCPU);
