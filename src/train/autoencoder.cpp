@@ -25,6 +25,7 @@ at::Device device_of(const KLVAE& autoencoder) {
 KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& options,
                         const StageContext& context, const std::string& name, TrainResult* result) {
   KLVAE model(options.model, first_weights(context, name));
+  model->to(context.device);
   const auto sampler = Sampler::natural(training.size(), context.seed, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = to_signed(augmented(training, batch, options.augment, context.seed,

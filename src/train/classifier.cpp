@@ -16,6 +16,7 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   ViT model(options.model, first_weights(context, name));
   if (!encoder.is_empty()) copy_encoder(encoder, model);
+  model->to(context.device);
 
   std::vector<int> labels;
   for (const auto& sample : training.samples) labels.push_back(sample.label);

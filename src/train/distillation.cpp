@@ -16,6 +16,7 @@ Classifier distill(const Classifier& teacher, const PixelSet& training, StudentO
   ViT student = options.layers.empty() ? ViT(options.model, parameters)
                                        : student_from_layers(teacher_model, options.layers);
   Distiller distiller(student, teacher_model, options.loss, parameters);
+  distiller->to(context.device);
 
   std::vector<int> labels;
   for (const auto& sample : training.samples) labels.push_back(sample.label);

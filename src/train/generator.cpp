@@ -104,6 +104,7 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   options.model.in_channels = options.model.out_channels = latents.size(1);
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   UNet unet(options.model, first_weights(context, name));
+  unet->to(context.device);
   std::vector<int> labels;
   for (const auto& sample : training.samples) labels.push_back(sample.label);
   const auto sampler = options.class_balanced ? Sampler::class_balanced(labels, context.seed, name)

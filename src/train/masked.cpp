@@ -15,6 +15,7 @@ PretrainedMAE pretrain(const PixelSet& training, const Normalization& normalizat
   options.model.encoder.num_classes = 0;
   options.model.encoder.drop_path = 0;
   MAE model(options.model, first_weights(context, name));
+  model->to(context.device);
   const auto patches = options.model.encoder.patches();
   const auto sampler = Sampler::natural(training.size(), context.seed, name);
   const auto step = [&](const Batch& batch) -> StepLoss {

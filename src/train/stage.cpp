@@ -32,8 +32,7 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
 
 ParameterOptions first_weights(const StageContext& context, const std::string& name) {
   RandomStream stream(context.seed, "weights/" + name);
-  return {.device = context.device,
-          .generator = at::make_generator<at::CPUGeneratorImpl>(stream.bits64())};
+  return {.generator = at::make_generator<at::CPUGeneratorImpl>(stream.bits64())};
 }
 
 std::string fingerprint(const PixelSet& set) {

@@ -74,7 +74,7 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
                            const std::string& name, Json configuration);
 
 /// First weights of stage `name`: a generator keyed by (seed, name), so that stages do not disturb
-/// each other.
+/// each other. Values are drawn on the CPU, the same for every device; move the module afterwards.
 ParameterOptions first_weights(const StageContext& context, const std::string& name);
 
 /// 16 digits that stand for a data set: pixels, labels, ids and classes.
