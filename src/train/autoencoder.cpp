@@ -26,7 +26,7 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
                         const StageContext& context, const std::string& name, TrainResult* result) {
   KLVAE model(options.model, first_weights(context, name));
   model->to(context.device);
-  const auto sampler = Sampler::natural(training.size(), context.seed, name);
+  const auto sampler = stage_sampler(training, /*class_balanced=*/false, context, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = to_signed(augmented(training, batch, options.augment, context.seed,
                                             "augment/" + name, context.device));

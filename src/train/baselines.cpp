@@ -38,11 +38,6 @@ std::vector<Baseline> trivial_baselines(const PixelSet& training, const PixelSet
       {{"thumbnail_16", [](const PixelSet& set) { return thumbnail_features(set); }},
        {"colour_histogram", [](const PixelSet& set) { return colour_features(set); }},
        {"image_size", size_features}};
-  const auto labels_of = [](const PixelSet& set) {
-    std::vector<int> labels;
-    for (const auto& sample : set.samples) labels.push_back(sample.label);
-    return labels;
-  };
   const auto train_labels = labels_of(training), validation_labels = labels_of(validation);
   std::vector<Baseline> baselines;
   for (const auto& [name, features] : kinds) {

@@ -18,11 +18,7 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
   if (!encoder.is_empty()) copy_encoder(encoder, model);
   model->to(context.device);
 
-  std::vector<int> labels;
-  for (const auto& sample : training.samples) labels.push_back(sample.label);
-  const auto sampler = options.class_balanced
-                           ? Sampler::class_balanced(labels, context.seed, name)
-                           : Sampler::natural(training.size(), context.seed, name);
+  const auto sampler = stage_sampler(training, options.class_balanced, context, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
                                   context.device);
@@ -95,10 +91,8 @@ Evaluation evaluate(const Eigen::MatrixXd& probabilities, const PixelSet& set) {
   Evaluation e;
   e.classes = set.classes;
   e.probabilities = probabilities;
-  for (const auto& sample : set.samples) {
-    e.labels.push_back(sample.label);
-    e.lesions.push_back(sample.lesion);
-  }
+  e.labels = labels_of(set);
+  for (const auto& sample : set.samples) e.lesions.push_back(sample.lesion);
   e.predictions = predict_labels(probabilities);
   e.balanced_accuracy = balanced_accuracy_interval(e.labels, e.predictions, e.lesions);
   e.accuracy = accuracy(e.labels, e.predictions);

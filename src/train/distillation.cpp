@@ -18,11 +18,7 @@ Classifier distill(const Classifier& teacher, const PixelSet& training, StudentO
   Distiller distiller(student, teacher_model, options.loss, parameters);
   distiller->to(context.device);
 
-  std::vector<int> labels;
-  for (const auto& sample : training.samples) labels.push_back(sample.label);
-  const auto sampler = options.class_balanced
-                           ? Sampler::class_balanced(labels, context.seed, name)
-                           : Sampler::natural(training.size(), context.seed, name);
+  const auto sampler = stage_sampler(training, options.class_balanced, context, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
                                   context.device);

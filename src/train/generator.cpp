@@ -105,10 +105,7 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   UNet unet(options.model, first_weights(context, name));
   unet->to(context.device);
-  std::vector<int> labels;
-  for (const auto& sample : training.samples) labels.push_back(sample.label);
-  const auto sampler = options.class_balanced ? Sampler::class_balanced(labels, context.seed, name)
-                                              : Sampler::natural(count, context.seed, name);
+  const auto sampler = stage_sampler(training, options.class_balanced, context, name);
   auto configuration = Json::object({{"stage", "generator"},
                                      {"options", options_to_json(options)},
                                      {"sampler", sampler.configuration()},

@@ -17,7 +17,7 @@ PretrainedMAE pretrain(const PixelSet& training, const Normalization& normalizat
   MAE model(options.model, first_weights(context, name));
   model->to(context.device);
   const auto patches = options.model.encoder.patches();
-  const auto sampler = Sampler::natural(training.size(), context.seed, name);
+  const auto sampler = stage_sampler(training, /*class_balanced=*/false, context, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
                                   context.device);

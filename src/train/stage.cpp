@@ -35,6 +35,18 @@ ParameterOptions first_weights(const StageContext& context, const std::string& n
   return {.generator = at::make_generator<at::CPUGeneratorImpl>(stream.bits64())};
 }
 
+Sampler stage_sampler(const PixelSet& training, bool class_balanced, const StageContext& context,
+                      const std::string& name) {
+  return class_balanced ? Sampler::class_balanced(labels_of(training), context.seed, name)
+                        : Sampler::natural(training.size(), context.seed, name);
+}
+
+std::vector<int> labels_of(const PixelSet& set) {
+  std::vector<int> labels;
+  for (const auto& sample : set.samples) labels.push_back(sample.label);
+  return labels;
+}
+
 std::string fingerprint(const PixelSet& set) {
   std::string names;
   for (const auto& name : set.classes) names += name + '\n';

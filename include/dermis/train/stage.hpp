@@ -77,6 +77,13 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
 /// each other. Values are drawn on the CPU, the same for every device; move the module afterwards.
 ParameterOptions first_weights(const StageContext& context, const std::string& name);
 
+/// The order of a stage's images: every class equally often, or as frequent as they are.
+Sampler stage_sampler(const PixelSet& training, bool class_balanced, const StageContext& context,
+                      const std::string& name);
+
+/// The label of each image, as metrics take them.
+std::vector<int> labels_of(const PixelSet& set);
+
 /// 16 digits that stand for a data set: pixels, labels, ids and classes.
 std::string fingerprint(const PixelSet& set);
 
