@@ -54,7 +54,7 @@ bool run(const Program& program) {
                                          curve("generator"));
   save_generator(context.out, generator);
   r.denoising = compare_denoising(generator, train, validation, program.seed);
-  r.plan = balancing_plan(train.class_counts(), recipe.synthetic_target);
+  r.plan = balancing_plan(train.class_counts(), recipe.synthetic_target, recipe.synthetic_minimum);
   const auto synthetic = synthesize(generator, r.plan, program.seed, context.out / "synthetic");
   const auto mixed = concatenate(train, synthetic);
 

@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
       const auto autoencoder = train_autoencoder(parts.train, recipe.autoencoder, context);
       generator = train_generator(parts.train, autoencoder, recipe.generator, context);
       save_generator(context.out, generator);
-      plan = balancing_plan(parts.train.class_counts(), recipe.synthetic_target);
+      plan = balancing_plan(parts.train.class_counts(), recipe.synthetic_target,
+                            recipe.synthetic_minimum);
     }
     if (per_class > 0) plan.assign(generator.classes.size(), per_class);
     if (guidance > 0) generator.options.guidance_scale = guidance;

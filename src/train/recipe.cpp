@@ -88,6 +88,7 @@ DermaeRecipe study() {
   r.generator.training.ema_decay = 0.999;
   r.generator.latent_views = 8;
   r.synthetic_target = 400;
+  r.synthetic_minimum = 200;
   r.pretraining.training.steps = 2000;
   r.teacher.training = classifier_schedule(2000);
   r.student.training = classifier_schedule(2000);

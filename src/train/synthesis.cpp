@@ -14,13 +14,13 @@
 namespace dermis {
 
 std::vector<std::int64_t> balancing_plan(const std::vector<std::int64_t>& class_counts,
-                                         std::int64_t target) {
-  check_argument(!class_counts.empty() && target >= 0,
-                 "[synthesis] expected classes and a target of at least 0, got ",
-                 class_counts.size(), " classes and ", target);
+                                         std::int64_t target, std::int64_t minimum) {
+  check_argument(!class_counts.empty() && target >= 0 && minimum >= 0,
+                 "[synthesis] expected classes and a target and minimum of at least 0, got ",
+                 class_counts.size(), " classes, ", target, " and ", minimum);
   if (target == 0) target = *std::max_element(class_counts.begin(), class_counts.end());
   std::vector<std::int64_t> plan;
-  for (const auto count : class_counts) plan.push_back(std::max<std::int64_t>(0, target - count));
+  for (const auto count : class_counts) plan.push_back(std::max(minimum, target - count));
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #include <torch/torch.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -181,6 +182,7 @@ TEST_CASE(
     "synthesis: the plan fills up to the target, and a second call draws only what is missing") {
   CHECK(balancing_plan({10, 3, 7}, 0) == std::vector<std::int64_t>{0, 7, 3});
   CHECK(balancing_plan({10, 3, 7}, 8) == std::vector<std::int64_t>{0, 5, 1});
+  CHECK(balancing_plan({10, 3, 7}, 8, 2) == std::vector<std::int64_t>{2, 5, 2});
   const auto generator = tiny_generator(striped(32, 4), Objective::Flow);
   const Folder folder;
   const auto first = synthesize(generator, {2, 3}, 1, folder.path, false);
@@ -197,6 +199,25 @@ TEST_CASE(
   CHECK(fs::last_write_time(kept) != written);
   CHECK_THROWS_WITH(synthesize(generator, {2}, 1, {}, false),
                     Catch::Contains("each of 2 classes, got 1"));
+}
+
+TEST_CASE("sampler: synthetic images have the same share in every class that has both") {
+  auto set = striped(60, 1);  // 30 of either class
+  for (std::size_t i = 0; i < set.samples.size(); ++i)
+    set.samples[i].synthetic = i % 2 == 0 ? i < 8 : i < 40;  // 4 and 20 synthetic
+  const auto sampler = stage_sampler(set, true, quiet(), "s", 0.75);
+  std::array<std::array<double, 2>, 2> drawn{};
+  for (std::int64_t step = 0; step < 200; ++step) {
+    for (const auto& draw : sampler.batch(step, 32)) {
+      const auto& sample = set.samples[static_cast<std::size_t>(draw.index)];
+      drawn[static_cast<std::size_t>(sample.label)][sample.synthetic] += 1.0 / 6400;
+    }
+  }
+  for (const auto& [real, synthetic] : drawn) {
+    CHECK(real + synthetic == Approx(0.5).margin(0.03));
+    CHECK(real / (real + synthetic) == Approx(0.75).margin(0.03));
+  }
+  CHECK_THROWS_WITH(stage_sampler(set, true, quiet(), "s", 1.5), Catch::Contains("real_share"));
 }
 
 TEST_CASE("distillation: a smaller student learns from the teacher; the teacher stays as it was") {

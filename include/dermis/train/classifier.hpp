@@ -16,6 +16,8 @@ struct ClassifierOptions {
   StageSchedule training;
   AugmentOptions augment;
   bool class_balanced = true;  ///< every class is drawn equally often
+  double real_share = 0.6;     ///< with synthetic images: share of real ones among the draws of a
+                               ///< class; 0: as many as there are
   double layer_decay = 1.0;    ///< learning rate of a layer over that of the next one (MAE: 0.65 to
                                ///< 0.75 for large models)
   double label_smoothing = 0.1;  ///< in [0, 1)
@@ -28,6 +30,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("training", o.training);
   visit("augment", o.augment);
   visit("class_balanced", o.class_balanced);
+  visit("real_share", o.real_share);
   visit("layer_decay", o.layer_decay);
   visit("label_smoothing", o.label_smoothing);
 }

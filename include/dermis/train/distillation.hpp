@@ -15,6 +15,8 @@ struct StudentOptions {
   StageSchedule training;
   AugmentOptions augment;
   bool class_balanced = true;
+  double real_share = 0.6;  ///< with synthetic images: share of real ones among the draws of a
+                            ///< class; 0: as many as there are
 };
 
 template <class Self, class Visitor>
@@ -26,6 +28,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("training", o.training);
   visit("augment", o.augment);
   visit("class_balanced", o.class_balanced);
+  visit("real_share", o.real_share);
 }
 
 /// Trains a student on `training` with the teacher's normalisation. The teacher is not changed.

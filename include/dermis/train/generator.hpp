@@ -77,9 +77,10 @@ DenoisingComparison compare_denoising(const Generator& generator, const PixelSet
                                       std::int64_t times = 16);
 
 /// How many images of each class to draw so that every class reaches `target` real + synthetic
-/// images (0: as many as the most frequent class has).
+/// images (0: as many as the most frequent class has), but at least `minimum` of every class: where
+/// only rare classes hold synthetic images, looking synthetic gives them away.
 std::vector<std::int64_t> balancing_plan(const std::vector<std::int64_t>& class_counts,
-                                         std::int64_t target);
+                                         std::int64_t target, std::int64_t minimum = 0);
 
 /// Draws plan[c] images of each class c, with ids synthetic_<class>_<number>. With a directory
 /// every image is written there as <class>/<id>.png beside labels.csv, and images found there with

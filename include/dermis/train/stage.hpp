@@ -77,9 +77,11 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
 /// each other. Values are drawn on the CPU, the same for every device; move the module afterwards.
 ParameterOptions first_weights(const StageContext& context, const std::string& name);
 
-/// The order of a stage's images: every class equally often, or as frequent as they are.
+/// The order of a stage's images: as frequent as they are, or every class equally often. With
+/// `real_share` above 0 and synthetic images in the set, each class that has both is drawn real in
+/// that share of cases, so that looking synthetic tells nothing about the class.
 Sampler stage_sampler(const PixelSet& training, bool class_balanced, const StageContext& context,
-                      const std::string& name);
+                      const std::string& name, double real_share = 0);
 
 /// The label of each image, as metrics take them.
 std::vector<int> labels_of(const PixelSet& set);
