@@ -119,12 +119,13 @@ bool run(const Program& program) {
   r.teacher = cost_of(teacher, context.out / "teacher.safetensors");
   r.student = cost_of(student, context.out / "student.safetensors");
   r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const bool passed = write_results(context.out, r);
-  for (const auto& check : checks(r))
+  conclude(r);
+  write_results(context.out, r);
+  for (const auto& check : r.checks)
     std::cout << (check.passed ? "passed  " : "FAILED  ") << check.name << ": " << check.found
               << '\n';
   std::cout << "report: " << (context.out / "report.html").string() << '\n';
-  return passed;
+  return r.passed();
 }
 
 }  // namespace

@@ -1,19 +1,25 @@
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "dermae_page.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/metrics/generation.hpp"
 #include "dermis/report/dermae_report.hpp"
+#include "format.hpp"
 
 namespace dermis {
+
+using detail::format;
+using detail::percent;
 
 const DermaeArm& DermaeResults::arm(const std::string& name) const {
   const auto found = std::find_if(arms.begin(), arms.end(),
                                   [&](const DermaeArm& arm) { return arm.name == name; });
   check_argument(found != arms.end(), "[report] no arm called ", name);
   return *found;
+}
+
+bool DermaeResults::passed() const {
+  return std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.passed; });
 }
 
 namespace {
@@ -36,18 +42,6 @@ std::int64_t smallest_class(const PixelSet& set) {
   return *std::min_element(counts.begin(), counts.end());
 }
 
-std::string percent(double share) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.1f %%", 100 * share);
-  return buffer;
-}
-
-std::string figure(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.4g", value);
-  return buffer;
-}
-
 const Baseline& best_baseline(const DermaeResults& r) {
   return *std::max_element(
       r.baselines.begin(), r.baselines.end(), [](const Baseline& a, const Baseline& b) {
@@ -62,7 +56,7 @@ Json to_json(const ModelCost& cost, const DermaeArm& arm) {
                        {"balanced_accuracy", arm.evaluation.balanced_accuracy.mean}});
 }
 
-Json metrics(const DermaeResults& r, const std::vector<Check>& checked) {
+Json metrics(const DermaeResults& r) {
   Json baselines = Json::object(), arms = Json::object(), plan = Json::object(),
        passed = Json::array(), curves = Json::object();
   for (const auto& baseline : r.baselines) {
@@ -77,13 +71,12 @@ Json metrics(const DermaeResults& r, const std::vector<Check>& checked) {
     arms[arm.name] = entry;
   }
   for (std::size_t c = 0; c < r.plan.size(); ++c) plan[r.parts.train.classes[c]] = r.plan[c];
-  for (const auto& check : checked)
+  for (const auto& check : r.checks)
     passed.push_back(
         Json::object({{"name", check.name}, {"found", check.found}, {"passed", check.passed}}));
   for (const auto& [stage, result] : r.curves) curves[stage] = dermis::to_json(result.curve);
   const auto& teacher = r.arm("teacher");
   const auto& student = r.arm("student");
-  const auto best = best_baseline(r);
   return Json::object(
       {{"preset", r.recipe.preset},
        {"seed", r.seed},
@@ -109,10 +102,7 @@ Json metrics(const DermaeResults& r, const std::vector<Check>& checked) {
                                         {"mean_fill_error", r.masked.mean_fill},
                                         {"reduction", r.masked.reduction()}})},
        {"arms", arms},
-       {"teacher_minus_best_baseline",
-        dermis::to_json(
-            balanced_accuracy_difference(teacher.evaluation.labels, teacher.evaluation.predictions,
-                                         best.evaluation.predictions, teacher.evaluation.lesions))},
+       {"teacher_minus_best_baseline", dermis::to_json(r.teacher_margin)},
        {"teacher", to_json(r.teacher, teacher)},
        {"student", to_json(r.student, student)},
        {"retention",
@@ -143,41 +133,39 @@ void measure_generation(DermaeResults& r, const Classifier& judge) {
   r.fidelity = evaluate(judge, r.drawn);
 }
 
-std::vector<Check> checks(const DermaeResults& r) {
+void conclude(DermaeResults& r) {
   const auto& teacher = r.arm("teacher").evaluation;
   const auto& best = best_baseline(r);
-  const auto margin = balanced_accuracy_difference(teacher.labels, teacher.predictions,
-                                                   best.evaluation.predictions, teacher.lesions);
+  r.teacher_margin = balanced_accuracy_difference(teacher.labels, teacher.predictions,
+                                                  best.evaluation.predictions, teacher.lesions);
   const double fidelity = r.fidelity.balanced_accuracy.mean;
   const double wanted = r.recipe.preset == "study" ? 0.6 : 0.3;
-  return {
+  r.checks = {
       {"masked patches: error at least 30 % below filling with the visible patches' mean",
        percent(r.masked.reduction()) + " below", r.masked.reduction() >= 0.3},
       {"autoencoder: PSNR above bicubic 8x down and up",
-       figure(r.psnr) + " dB against " + figure(r.bicubic_psnr) + " dB", r.psnr > r.bicubic_psnr},
+       format("%.4g", r.psnr) + " dB against " + format("%.4g", r.bicubic_psnr) + " dB",
+       r.psnr > r.bicubic_psnr},
       {"generator: held-out denoising loss below the best linear denoiser's",
-       figure(r.denoising.model) + " against " + figure(r.denoising.linear),
+       format("%.4g", r.denoising.model) + " against " + format("%.4g", r.denoising.linear),
        r.denoising.linear_minus_model.lo > 0},
       {"generator: true labels denoise better than shuffled ones",
-       figure(r.denoising.model) + " against " + figure(r.denoising.shuffled),
+       format("%.4g", r.denoising.model) + " against " + format("%.4g", r.denoising.shuffled),
        r.denoising.shuffled_minus_model.lo > 0},
       {"teacher: above the best trivial baseline, paired interval above 0",
        percent(teacher.balanced_accuracy.mean) + " against " +
            percent(best.evaluation.balanced_accuracy.mean) + " (" + best.name +
-           "), difference at least " + percent(margin.lo),
-       margin.lo > 0},
+           "), difference at least " + percent(r.teacher_margin.lo),
+       r.teacher_margin.lo > 0},
       {"synthetic images: intended class recognised with balanced accuracy of at least " +
            percent(wanted),
        percent(fidelity), fidelity >= wanted}};
 }
 
-bool write_results(const std::filesystem::path& out, const DermaeResults& results) {
-  const auto checked = checks(results);
+void write_results(const std::filesystem::path& out, const DermaeResults& results) {
   make_directories(out);
-  write_atomically(out / "metrics.json", metrics(results, checked).dump(2) + "\n");
-  write_dermae_page(out / "report.html", results, checked);
-  return std::all_of(checked.begin(), checked.end(),
-                     [](const Check& check) { return check.passed; });
+  write_atomically(out / "metrics.json", metrics(results).dump(2) + "\n");
+  write_dermae_page(out / "report.html", results);
 }
 
 }  // namespace dermis

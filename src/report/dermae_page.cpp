@@ -1,34 +1,16 @@
 #include "dermae_page.hpp"
 
-#include <cmath>
-#include <cstdio>
-
 #include "dermis/report/figures.hpp"
 #include "dermis/report/html.hpp"
+#include "format.hpp"
 
 namespace dermis {
 
+using detail::count;
+using detail::format;
+using detail::percent;
+
 namespace {
-
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  char buffer[512];
-  std::snprintf(buffer, sizeof buffer, pattern, values...);
-  return buffer;
-}
-
-std::string percent(double share) {
-  return std::isfinite(share) ? format("%.1f %%", 100 * share) : "-";
-}
-std::string percent(const Interval& i) {
-  return format("%.1f %% (%.1f to %.1f)", 100 * i.mean, 100 * i.lo, 100 * i.hi);
-}
-std::string count(std::int64_t value) {
-  auto digits = std::to_string(value);
-  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), " ");
-  return digits;
-}
 
 /// Up to `per_class` images of a class, from the front.
 std::vector<Image> of_class(const PixelSet& set, std::size_t label, std::int64_t per_class) {
@@ -41,7 +23,7 @@ std::vector<Image> of_class(const PixelSet& set, std::size_t label, std::int64_t
   return images;
 }
 
-void add_summary(HtmlReport& page, const DermaeResults& r, const std::vector<Check>& checked) {
+void add_summary(HtmlReport& page, const DermaeResults& r) {
   const auto& teacher = r.arm("teacher").evaluation.balanced_accuracy;
   const auto& student = r.arm("student").evaluation.balanced_accuracy;
   page.key_figures({{"teacher, balanced accuracy", percent(teacher.mean)},
@@ -51,7 +33,7 @@ void add_summary(HtmlReport& page, const DermaeResults& r, const std::vector<Che
                                                    static_cast<double>(r.teacher.parameters))},
                     {"synthetic images recognised", percent(r.fidelity.balanced_accuracy.mean)}});
   std::vector<std::vector<std::string>> rows;
-  for (const auto& check : checked)
+  for (const auto& check : r.checks)
     rows.push_back({check.passed ? "passed" : "FAILED", check.name, check.found});
   page.heading("Checks").table({"", "what must hold", "found"}, rows);
 }
@@ -185,15 +167,14 @@ void add_curves(HtmlReport& page, const DermaeResults& r) {
 
 }  // namespace
 
-void write_dermae_page(const std::filesystem::path& path, const DermaeResults& r,
-                       const std::vector<Check>& checked) {
+void write_dermae_page(const std::filesystem::path& path, const DermaeResults& r) {
   HtmlReport page("DerMAE: synthesis, masked pre-training, fine-tuning, distillation",
                   "data " + r.parts.source + ", preset " + r.recipe.preset + ", seed " +
                       std::to_string(r.seed) + ", " + format("%.0f", r.seconds / 60) + " minutes");
   page.notice(
       "Research software, not a medical device. Figures describe this run on this data and support "
       "no clinical claim.");
-  add_summary(page, r, checked);
+  add_summary(page, r);
   add_arms(page, r);
   add_student(page, r);
   add_generation(page, r);

@@ -6,7 +6,6 @@
 
 namespace dermis {
 
-void write_dermae_page(const std::filesystem::path& path, const DermaeResults& results,
-                       const std::vector<Check>& checked);
+void write_dermae_page(const std::filesystem::path& path, const DermaeResults& results);
 
 }  // namespace dermis

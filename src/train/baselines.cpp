@@ -42,8 +42,6 @@ std::vector<Baseline> trivial_baselines(const PixelSet& training, const PixelSet
   std::vector<Baseline> baselines;
   for (const auto& [name, features] : kinds) {
     const auto x = features(training), x_validation = features(validation);
-    if ((x.rowwise() - x.row(0)).cwiseAbs().maxCoeff() == 0)
-      continue;  // all of one size: nothing to learn from
     Baseline best{.name = name, .l2 = 0, .evaluation = {}};
     double best_score = -1;
     LinearClassifier chosen;

@@ -18,7 +18,8 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
   if (!encoder.is_empty()) copy_encoder(encoder, model);
   model->to(context.device);
 
-  const auto sampler = stage_sampler(training, options.class_balanced, context, name, options.real_share);
+  const auto sampler =
+      stage_sampler(training, options.class_balanced, context, name, options.real_share);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
                                   context.device);

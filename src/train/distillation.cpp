@@ -18,7 +18,8 @@ Classifier distill(const Classifier& teacher, const PixelSet& training, StudentO
   Distiller distiller(student, teacher_model, options.loss, parameters);
   distiller->to(context.device);
 
-  const auto sampler = stage_sampler(training, options.class_balanced, context, name, options.real_share);
+  const auto sampler =
+      stage_sampler(training, options.class_balanced, context, name, options.real_share);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
                                   context.device);

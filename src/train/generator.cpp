@@ -7,6 +7,7 @@
 #include "dermis/diffusion/guidance.hpp"
 #include "dermis/diffusion/linear_denoiser.hpp"
 #include "dermis/io/tensors.hpp"
+#include "dermis/train/precision.hpp"
 
 namespace dermis {
 
@@ -96,12 +97,16 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
       options.latent_views == 1 || options.latent_views == 2 || options.latent_views == 8,
       "[generator] expected latent_views 1, 2 or 8, got ", options.latent_views);
   const auto count = training.size();
-  std::vector<at::Tensor> views;
-  for (std::int64_t v = 0; v < options.latent_views; ++v)
-    views.push_back(encode_latents(autoencoder, view_of(training.images, v)));
-  const auto latents = at::cat(views);  // [views N, C, h, w]
+  at::Tensor latents;  // [views N, C, h, w]; made by the first step: a finished run needs none
+  const auto cache_latents = [&] {
+    const Autocast full_precision(false, context.device.type());
+    std::vector<at::Tensor> views;
+    for (std::int64_t v = 0; v < options.latent_views; ++v)
+      views.push_back(encode_latents(autoencoder, view_of(training.images, v)));
+    latents = at::cat(views);
+  };
 
-  options.model.in_channels = options.model.out_channels = latents.size(1);
+  options.model.in_channels = options.model.out_channels = autoencoder->options.latent_channels;
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   UNet unet(options.model, first_weights(context, name));
   unet->to(context.device);
@@ -113,6 +118,7 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
                                      {"autoencoder", fingerprint(state_dict(*autoencoder))}});
   auto outcome = with_process(options, [&](const auto& process) {
     const auto step = [&](const Batch& batch) -> StepLoss {
+      if (!latents.defined()) cache_latents();
       const auto size = batch.indices.size(0);
       const auto view = torch::randint(options.latent_views, {size}, batch.generator, torch::kLong);
       const auto x0 = latents.index_select(0, batch.indices + view * count).to(context.device);

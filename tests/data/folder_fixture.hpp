@@ -2,14 +2,12 @@
 /// \file
 /// A folder of formula images with a CSV, made for one test and removed after it.
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-#include <unistd.h>
-
 #include "dermis/io/image.hpp"
+#include "folder.hpp"
 
 namespace dermis::test {
 
@@ -27,29 +25,14 @@ inline Image formula_image(int64_t width, int64_t height, int variant = 0) {
   return image;
 }
 
-class TemporaryFolder {
+/// A folder to fill with images and CSV files.
+class ImageFolder : public ScratchFolder {
  public:
-  TemporaryFolder() {
-    static std::atomic<int> count{0};
-    path_ = std::filesystem::temp_directory_path() /
-            ("dermis-data-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
   /// Writes a file (folders are made) and returns its path.
   std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-    return path_ / name;
+    std::filesystem::create_directories((path() / name).parent_path());
+    std::ofstream(path() / name, std::ios::binary) << bytes;
+    return path() / name;
   }
   /// Writes formula images, JPEG or PNG by extension.
   void write_image(const std::string& name, int variant = 0, int64_t width = 24,
@@ -57,9 +40,6 @@ class TemporaryFolder {
     const Image image = formula_image(width, height, variant);
     write(name, name.ends_with(".png") ? encode_png(image) : encode_jpeg(image, 95));
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace dermis::test

@@ -7,14 +7,14 @@
 
 using namespace dermis;
 using Catch::Contains;
-using dermis::test::TemporaryFolder;
+using dermis::test::ImageFolder;
 using Names = std::vector<std::string>;
 
 namespace {
 
 /// images/ISIC_1.jpg .. images/ISIC_4.jpg beside labels.csv with the classes NV, MEL, NV, DF.
 struct Fixture {
-  TemporaryFolder folder;
+  ImageFolder folder;
   Fixture() {
     for (int i = 1; i <= 4; ++i) folder.write_image("images/ISIC_" + std::to_string(i) + ".jpg", i);
     folder.write("labels.csv",
@@ -198,7 +198,7 @@ TEST_CASE_METHOD(Fixture, "isic: lesions from a table of their own") {
 }
 
 TEST_CASE("isic: folders that are none, or hold no image") {
-  const TemporaryFolder folder;
+  const ImageFolder folder;
   folder.write("empty/readme.txt", "nothing");
   CHECK_THROWS_WITH(read_labelled_folder(folder / "nowhere", "labels.csv"),
                     Contains("no such folder") && Contains("nowhere"));
@@ -211,7 +211,7 @@ TEST_CASE("isic: folders that are none, or hold no image") {
 }
 
 TEST_CASE("isic: links that lead back up end") {
-  const TemporaryFolder folder;
+  const ImageFolder folder;
   folder.write_image("a/1.png");
   std::filesystem::create_directory_symlink(folder.path(), folder / "a/up");
   std::filesystem::create_symlink(folder / "nowhere", folder / "a/dangling.png");

@@ -82,7 +82,7 @@ TEST_CASE("pixels: corrupt images are left out, counted and named") {
 }
 
 TEST_CASE("pixels: real files that are damaged, empty or gone") {
-  const test::TemporaryFolder folder;
+  const test::ImageFolder folder;
   folder.write_image("good.jpg", 1);
   folder.write_image("good.png", 2);
   const std::string bytes = encode_jpeg(test::formula_image(64, 64, 3));

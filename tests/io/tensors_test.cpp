@@ -13,7 +13,7 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 
 TEST_CASE("tensors: every type comes back bit for bit, in order, with metadata") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   StateDict tensors;
   for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong,
                                     at::kInt, at::kShort, at::kChar, at::kByte, at::kBool}) {
@@ -35,7 +35,7 @@ TEST_CASE("tensors: every type comes back bit for bit, in order, with metadata")
 }
 
 TEST_CASE("tensors: what is read does not depend on the file any more") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   write_tensors(folder / "a.safetensors", {{"x", at::ones({4})}});
   const TensorFile file = read_tensors(folder / "a.safetensors");
   file.tensors[0].second.add_(1);  // memory of its own, writable
@@ -44,7 +44,7 @@ TEST_CASE("tensors: what is read does not depend on the file any more") {
 }
 
 TEST_CASE("tensors: what cannot be written is refused") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   const auto path = folder / "x.safetensors";
   CHECK_THROWS_WITH(write_tensors(path, {{"z", at::zeros({2}, at::kComplexFloat)}}),
                     Contains("[tensors]") && Contains("ComplexFloat") && Contains("'z'"));
@@ -58,7 +58,7 @@ TEST_CASE("tensors: what cannot be written is refused") {
 }
 
 TEST_CASE("tensors: a full disk leaves the old file") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   const auto path = folder / "x.safetensors";
   const StateDict old{{"x", at::ones({4})}};
   write_tensors(path, old);
@@ -141,7 +141,7 @@ TEST_CASE("tensors: prefixes split a state dict and the fingerprint sees every c
 }
 
 TEST_CASE("model file: architecture, options, extra and weights come back") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   const auto path = folder / "tiny.safetensors";
   TinyModule module(4);
   const Json options = Json::object({{"dim", 8}, {"name", "tiny \"quoted\""}});
@@ -157,7 +157,7 @@ TEST_CASE("model file: architecture, options, extra and weights come back") {
 }
 
 TEST_CASE("model file: another architecture or a plain safetensors file is one clear error") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_model(folder / "vae.safetensors", TinyModule(1), "kl_vae", Json::object(), Json::object());
   CHECK_THROWS_WITH(read_model_file(folder / "vae.safetensors", "vit"),
                     Equals("[load] " + (folder / "vae.safetensors").string() +

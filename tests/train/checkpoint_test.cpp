@@ -42,7 +42,7 @@ std::int64_t step_of(const fs::path& directory) {
 }  // namespace
 
 TEST_CASE("checkpoint: what was saved is loaded, older files are gone") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   CHECK_FALSE(load_checkpoint(folder / "absent").has_value());
   CHECK_FALSE(load_checkpoint(folder.path()).has_value());
   save_checkpoint(folder / "a" / "b", checkpoint_of(5));
@@ -62,7 +62,7 @@ TEST_CASE("checkpoint: what was saved is loaded, older files are gone") {
 }
 
 TEST_CASE("checkpoint: saved by a step twice, and removed") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_checkpoint(folder.path(), checkpoint_of(5));
   save_checkpoint(folder.path(), checkpoint_of(5));
   CHECK(step_of(folder.path()) == 5);
@@ -74,7 +74,7 @@ TEST_CASE("checkpoint: saved by a step twice, and removed") {
 }
 
 TEST_CASE("checkpoint: whatever a killed writer leaves, the former checkpoint loads") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_checkpoint(folder.path(), checkpoint_of(5));
   const std::string manifest = read_file(folder / "checkpoint.json");
 
@@ -95,7 +95,7 @@ TEST_CASE("checkpoint: whatever a killed writer leaves, the former checkpoint lo
 }
 
 TEST_CASE("checkpoint: killed while saving, a whole checkpoint is left every time") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_checkpoint(folder.path(), checkpoint_of(1, 20000));
   int half_way = 0;
   for (int round = 0; round < 12; ++round) {
@@ -126,7 +126,7 @@ TEST_CASE("checkpoint: killed while saving, a whole checkpoint is left every tim
 }
 
 TEST_CASE("checkpoint: damage is noticed and named") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_checkpoint(folder.path(), checkpoint_of(5));
   const fs::path tensors = folder / "step-00000005.safetensors";
   const std::string bytes = read_file(tensors), manifest = read_file(folder / "checkpoint.json");
@@ -168,7 +168,7 @@ TEST_CASE("checkpoint: damage is noticed and named") {
 }
 
 TEST_CASE("checkpoint: a full disk or a file in the way is one error, and the old one stands") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   save_checkpoint(folder.path(), checkpoint_of(5));
   {
     const FileSizeLimit limit(2048);

@@ -15,7 +15,7 @@ using namespace dermis::test::training;
 using Catch::Matchers::Contains;
 
 TEST_CASE("train: the loss falls, the curve and the metrics file say so") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TinyModule module(1);
   TrainOptions options = options_for(folder / "out");
   options.steps = 200;
@@ -74,7 +74,7 @@ TEST_CASE("train: a log point is the mean since the point before") {
 }
 
 TEST_CASE("train: without a directory nothing is written") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   const fs::path before = fs::current_path();
   fs::current_path(folder.path());
   TinyModule module(1);
@@ -145,7 +145,7 @@ TEST_CASE("train: a loss or gradient that is not finite skips the step") {
 }
 
 TEST_CASE("train: twenty such steps in a row abort, the last good checkpoint stands") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TinyModule module(1);
   const auto poisoned = [&](std::int64_t from) {
     return [&module, from](const Batch& batch) {
@@ -176,7 +176,7 @@ TEST_CASE("train: twenty such steps in a row abort, the last good checkpoint sta
 }
 
 TEST_CASE("train: a poisoned buffer is never saved") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TinyModule module(1);
   CHECK_THROWS_WITH(run(module, options_for(folder / "out"),
                         [&](std::int64_t step) {

@@ -32,7 +32,7 @@ std::string without_seconds(std::vector<Json> lines) {
 
 void check_same_as_uninterrupted(const TinyModule& module, const TrainResult& result,
                                  const fs::path& directory) {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TinyModule reference(1);
   const TrainResult expected = run(reference, options_for(folder / "reference"));
   CHECK(equal(state_dict(module), state_dict(reference)));
@@ -44,7 +44,7 @@ void check_same_as_uninterrupted(const TinyModule& module, const TrainResult& re
 }  // namespace
 
 TEST_CASE("train: interrupted and resumed equals uninterrupted, bit for bit") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   TinyModule first(1);
   {
@@ -68,7 +68,7 @@ TEST_CASE("train: interrupted and resumed equals uninterrupted, bit for bit") {
 
 TEST_CASE(
     "train: crashed and resumed from the last checkpoint equals uninterrupted, no line twice") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   TinyModule first(1);
   CHECK_THROWS_AS(run(first, options,
@@ -86,7 +86,7 @@ TEST_CASE(
 }
 
 TEST_CASE("train: resuming where nothing is starts anew; not resuming clears an earlier run") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   options.resume = true;
   TinyModule first(1);
@@ -108,7 +108,7 @@ TEST_CASE("train: resuming where nothing is starts anew; not resuming clears an 
 }
 
 TEST_CASE("train: a finished run is loaded, not trained again") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   TinyModule first(1);
   const TrainResult expected = run(first, options);
@@ -130,7 +130,7 @@ TEST_CASE("train: a finished run is loaded, not trained again") {
 }
 
 TEST_CASE("train: another configuration is one clear error, and nothing is touched") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   TinyModule module(1);
   run(module, options);
@@ -150,7 +150,7 @@ TEST_CASE("train: another configuration is one clear error, and nothing is touch
 }
 
 TEST_CASE("train: a full disk ends the run, the former checkpoint resumes it") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   TrainOptions options = options_for(folder / "out");
   TinyModule first(1);
   {
@@ -168,7 +168,7 @@ TEST_CASE("train: a full disk ends the run, the former checkpoint resumes it") {
 }
 
 TEST_CASE("train: a directory below a regular file is one clear error before any step") {
-  const TemporaryFolder folder;
+  const ScratchFolder folder;
   write_text(folder / "file", "x");
   TinyModule module(1);
   for (const bool resume : {false, true}) {

@@ -238,12 +238,14 @@ TEST_CASE("distillation: a smaller student learns from the teacher; the teacher 
   CHECK(half.model.ptr()->options.dim == 32);
 }
 
-TEST_CASE("baselines: thumbnails tell stripes, sizes are left out when all are equal") {
+TEST_CASE("baselines: thumbnails tell stripes, sizes tell nothing when all are equal") {
   const auto training = striped(64, 1), validation = striped(32, 2), test = striped(40, 3);
   const auto baselines = trivial_baselines(training, validation, test);
-  REQUIRE(baselines.size() == 2);
+  REQUIRE(baselines.size() == 3);
   CHECK(baselines[0].name == "thumbnail_16");
   CHECK(baselines[0].evaluation.balanced_accuracy.mean > 0.8);
+  CHECK(baselines[2].name == "image_size");
+  CHECK(baselines[2].evaluation.balanced_accuracy.mean == 0.5);
   auto sized = training;
   for (auto& sample : sized.samples) sample.original_width = sample.label == 0 ? 600 : 1024;
   auto sized_test = test;

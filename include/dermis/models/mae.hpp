@@ -139,10 +139,7 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
   /// patches are never embedded.
   at::Tensor encode(const at::Tensor& images, const at::Tensor& kept) {
     const auto& e = options.encoder;
-    check_argument(images.dim() == 4 && images.size(1) == e.in_channels &&
-                       images.size(2) == e.image_size && images.size(3) == e.image_size,
-                   "[mae] expected images of shape [*, ", e.in_channels, ", ", e.image_size, ", ",
-                   e.image_size, "], got ", shape_text(images));
+    check_images("mae", e, images);
     const auto position = pos_embed.slice(1, 1).expand({images.size(0), -1, -1});  // [B, N, D]
     const auto chosen =
         position.gather(1, kept.unsqueeze(-1).expand({-1, -1, e.dim}));  // [B, K, D]

@@ -69,6 +69,14 @@ inline void validate(const ViTOptions& o) {
                  o.drop_path);
 }
 
+/// Throws std::invalid_argument unless `images` are what `model` (its name, for the message) takes.
+inline void check_images(const char* model, const ViTOptions& o, const at::Tensor& images) {
+  check_argument(images.dim() == 4 && images.size(1) == o.in_channels &&
+                     images.size(2) == o.image_size && images.size(3) == o.image_size,
+                 "[", model, "] expected images of shape [*, ", o.in_channels, ", ", o.image_size,
+                 ", ", o.image_size, "], got ", shape_text(images));
+}
+
 inline ViTOptions vit_tiny() {
   return {.dim = 192, .depth = 12, .heads = 3};
 }
@@ -154,7 +162,7 @@ class ViTImpl : public torch::nn::Cloneable<ViTImpl> {
   /// training.
   ViTFeatures forward_features(const at::Tensor& images, const ViTRequest& request = {},
                                const std::optional<at::Generator>& generator = {}) {
-    check_images(images);
+    check_images("vit", options, images);
     ViTFeatures features;
     auto x = embed(images);  // [B, 1 + N, D]
     if (request.hidden_states) features.hidden_states.push_back(x);
@@ -194,13 +202,6 @@ class ViTImpl : public torch::nn::Cloneable<ViTImpl> {
   Linear head{nullptr};                   ///< empty without classes
 
  private:
-  void check_images(const at::Tensor& images) const {
-    check_argument(images.dim() == 4 && images.size(1) == options.in_channels &&
-                       images.size(2) == options.image_size && images.size(3) == options.image_size,
-                   "[vit] expected images of shape [*, ", options.in_channels, ", ",
-                   options.image_size, ", ", options.image_size, "], got ", shape_text(images));
-  }
-
   /// Xavier-uniform linear weights as in the original ViT and in MAE, zero biases, a class token of
   /// almost zero and a head near zero (MAE: 2e-5). timm's default, a normal of 0.02 whatever the
   /// width, starts narrow models so quietly that they learn nothing for thousands of images.

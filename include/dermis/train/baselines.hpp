@@ -23,7 +23,8 @@ struct Baseline {
 };
 
 /// Fits class-balanced logistic regressions on `training`, picks l2 by balanced accuracy on
-/// `validation`, evaluates on `test`. The size baseline is left out where all images have one size.
+/// `validation`, evaluates on `test`. Where all images have one size, the size baseline is at
+/// chance: that it is there says so.
 std::vector<Baseline> trivial_baselines(const PixelSet& training, const PixelSet& validation,
                                         const PixelSet& test);
 
