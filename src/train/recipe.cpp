@@ -15,11 +15,12 @@ AugmentOptions mirrored() {
   return options;
 }
 
-/// What one ViT arm of the demo trains for; small batches leave the first plateau sooner.
+/// What one ViT arm of the demo trains for. Small batches leave the first plateau sooner, and so does
+/// this learning rate: at 1e-3 a ViT from scratch is still on it after 13,000 images.
 StageSchedule classifier_schedule(std::int64_t steps) {
   return {.steps = steps,
           .batch_size = 32,
-          .learning_rate = 1e-3,
+          .learning_rate = 4e-4,
           .warmup_steps = 60,
           .ema_decay = 0.99};
 }
