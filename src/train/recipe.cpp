@@ -85,7 +85,7 @@ DermaeRecipe study() {
   r.preset = "study";
   r.autoencoder.training.steps = 3000;
   r.autoencoder.training.ema_decay = 0.998;
-  r.generator.training.steps = 8000;
+  r.generator.training.steps = 5000;
   r.generator.training.ema_decay = 0.999;
   r.generator.latent_views = 8;
   r.synthetic_target = 400;
