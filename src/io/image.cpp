@@ -1,7 +1,7 @@
 #include "dermis/io/image.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <stdexcept>
 #include <utility>
 
 #include "dermis/core/check.hpp"
@@ -111,17 +111,8 @@ Image decode_image(std::string_view bytes, const std::string& name, const Decode
   } else if (starts("\x89PNG\r\n\x1A\n")) {
     decoded = detail::decode_png(bytes, name, options);
   } else {
-    check_runtime(!bytes.empty(), "[image] ", name,
-                  ": expected a JPEG or PNG file, got an empty one");
-    std::string start;
-    for (const char c : bytes.substr(0, 4)) {
-      char digits[8];
-      std::snprintf(digits, sizeof digits, " %02X",
-                    static_cast<unsigned>(static_cast<unsigned char>(c)));
-      start += digits;
-    }
-    throw std::runtime_error(
-        text("[image] ", name, ": expected a JPEG or PNG file, got one that starts with", start));
+    throw std::runtime_error(text("[image] ", name, ": expected a JPEG or PNG file, got ",
+                                  detail::describe_foreign_file(bytes)));
   }
   return detail::apply_orientation(std::move(decoded.image), decoded.orientation);
 }

@@ -18,7 +18,9 @@
 namespace dermis {
 namespace {
 
-constexpr int max_scans = 500;  // a progressive file of a few kilobytes can ask for hours of scans
+// Encoders write about ten. A scan of a few bytes costs a pass over all coefficients, so that a
+// file of some kilobytes could otherwise ask for hours of work.
+constexpr int max_scans = 100;
 
 struct JpegErrors {
   jpeg_error_mgr base;  // first, so that the library's pointer is also one to this

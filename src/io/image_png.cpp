@@ -47,11 +47,18 @@ void on_read(png_structp png, png_bytep out, std::size_t bytes) {
   reader->rest.remove_prefix(bytes);
 }
 
+// Never looked at, and compressed: each of many small ones could ask for megabytes.
+constexpr png_byte skipped_chunks[] = "iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
+
 bool read_header(Reader& reader) {
   if (reader.info == nullptr) return false;
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_read_fn(reader.png, &reader, on_read);
   png_set_user_limits(reader.png, 0x7fffffff, 0x7fffffff);  // the pixel limit is ours
+#ifdef PNG_HANDLE_AS_UNKNOWN_SUPPORTED
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, skipped_chunks,
+                              sizeof skipped_chunks / 5);
+#endif
   png_read_info(reader.png, reader.info);
   return true;
 }

@@ -2,8 +2,9 @@
 /// \file
 /// Small files by foreign encoders, as base64, with the fingerprint of the pixels that Pillow 13.0
 /// makes of them: `ImageOps.exif_transpose(Image.open(f)).convert("RGB").tobytes()`. The JPEGs were
-/// written by Pillow (libjpeg-turbo 3.2) from colour ramps, the PNGs by hand (zlib) from a formula;
-/// no picture of anything. For 16-bit grey the high bytes are expected, where Pillow would clip.
+/// written by Pillow or libjpeg-turbo 2.1 from colour ramps, the PNGs by hand (zlib) from a
+/// formula; no picture of anything. For 16-bit grey the high bytes are expected, where Pillow would
+/// clip.
 
 #include <array>
 #include <cstdint>
@@ -55,6 +56,34 @@ inline const std::vector<ImageFixture>& image_fixtures() {
      "QUZMTlJTUjI+WmFaUGBKUVJP/8AAFAgADAAUBEMRAE0RAFkRAEsRAP/EABgAAQEBAQEAAAAAAAAAAAAAAAAGBQcD/8QA"
      "IxAAAQIEBwEBAAAAAAAAAAAAAAMhAQQFQQIUFTEzUmISIv/aAA4EQwBNAFkASwAAPwCcptj10fyS0nKbMdOK2m2Gj+Te"
      "k5TZgUqHFAaP5NlKU/EGBy2m2LbLJdTBk08LMCtpthlkupvSaeFmBSocUBlkupspJ4fiDA//2Q=="},
+    {"jpeg_ycck", 20, 12, "54ab95fd63dcfce1",
+     "/9j/7gAOQWRvYmUAZAAAAAAC/9sAQwAGBAUGBQQGBgUGBwcGCAoQCgoJCQoUDg8MEBcUGBgXFBYWGh0lHxobIxwWFiAsICMm"
+     "JykqKRkfLTAtKDAlKCko/9sAQwEHBwcKCAoTCgoTKBoWGigoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo"
+     "KCgoKCgoKCgoKCgo/8AAFAgADAAUBAEiAAIRAQMRAQQiAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQ"
+     "AAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5"
+     "OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TF"
+     "xsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/EAB8BAAMBAQEBAQEBAQEAAAAAAAABAgMEBQYHCAkKC//EALUR"
+     "AAIBAgQEAwQHBQQEAAECdwABAgMRBAUhMQYSQVEHYXETIjKBCBRCkaGxwQkjM1LwFWJy0QoWJDThJfEXGBkaJicoKSo1Njc4"
+     "OTpDREVGR0hJSlNUVVZXWFlaY2RlZmdoaWpzdHV2d3h5eoKDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLD"
+     "xMXGx8jJytLT1NXW19jZ2uLj5OXm5+jp6vLz9PX29/j5+v/aAA4EAQACEQMRBAAAPwD0m+8Udf3n61z994o6/vP1rzy+1C45"
+     "+euevtQuOfnpZPwxR02PZ4h4fpanu3iS7+/zXlXiS7+/zXdeJJG+fmvKvEkjfPzXpM3ij5z+8/WivG5tQuN5+eivuYcMUeVH"
+     "5bU4fpczOSv7v/SW5orEv5G+0tzRX//Z"},
+    {"jpeg_cmyk_without_adobe_marker", 20, 12, "2a7c10eaefa51577",
+     "/9j/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/"
+     "wAAUCAAMABQEQxEATREAWREASxEA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQA"
+     "AAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVW"
+     "V1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ"
+     "2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oADgRDAE0AWQBLAAA/APDPBH/LOvMv+Fbf9Mf0rrdX1b73zV7t4ku/v819AeCP+WdH"
+     "/Ctv+mP6VxOr6t975q8q8SXf3+a9s0n/AI8ko/4Vt/0x/SuSudW/fH5q83v7v/SW5r4T8Ef8s6+tP7CsP+eVdbq9zJ83zV9B"
+     "eJJG+fmvoDwR/wAs6P7CsP8AnlXE6vcyfN81eVeJJG+fmvbNJ/48ko/sKw/55VyVzcyecfmrze/kb7S3Nf/Z"},
+    {"jpeg_rgb", 20, 12, "ec91eeae51f076c1",
+     "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAGBAUGBQQGBgUGBwcGCAoQCgoJCQoUDg8MEBcUGBgXFBYWGh0lHxobIxwWFiAsICMm"
+     "JykqKRkfLTAtKDAlKCko/8AAEQgADAAUA1IRAEcRAEIRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQ"
+     "AAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5"
+     "OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TF"
+     "xsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAAwDUgBHAEIAAD8A8M8Ef8s68y/4Vt/0x/Sut1fVvvfNX0B4"
+     "I/5Z0f8ACtv+mP6VxOr6t975q9s0n/jySj/hW3/TH9K5K51b98fmr4T8Ef8ALOvrT+wrD/nlXW6vcyfN81fQHgj/AJZ0f2FY"
+     "f88q4nV7mT5vmr2zSf8AjySj+wrD/nlXJXNzJ5x+av/Z"},
     {"png_palette_1", 9, 7, "661136094901109a",
      "iVBORw0KGgoAAAANSUhEUgAAAAkAAAAHAQMAAADgVfUjAAAABlBMVEUAAQIDBAUkTtcmAAAAAnRSTlMAgJsrThgAAAAd"
      "SURBVHjaY5BsYChrYOhkYDBrYOhlYEhuYJjHAAAzwgTd8KEf/wAAAABJRU5ErkJggg=="},

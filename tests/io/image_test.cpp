@@ -199,8 +199,6 @@ TEST_CASE("image: damaged EXIF is no orientation and no overrun") {
 
 TEST_CASE("image: what is no picture is an error that names the file") {
   CHECK(decode_error("") == "[image] lesion.jpg: expected a JPEG or PNG file, got an empty one");
-  CHECK(decode_error("GIF89a....") ==
-        "[image] lesion.jpg: expected a JPEG or PNG file, got one that starts with 47 49 46 38");
   CHECK(mentions(decode_error("\xFF"), {"lesion.jpg", "starts with FF"}));
   CHECK(mentions(decode_error("\xFF\xD8\xFF"),
                  {"lesion.jpg", "expected a complete JPEG", "remature end"}));
