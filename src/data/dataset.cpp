@@ -77,6 +77,13 @@ std::vector<std::string> Dataset::lesions() const {
   return lesions;
 }
 
+std::vector<std::string> Dataset::patients() const {
+  std::vector<std::string> patients;
+  patients.reserve(state_->samples.size());
+  for (const Sample& sample : state_->samples) patients.push_back(sample.patient);
+  return patients;
+}
+
 std::vector<int64_t> Dataset::class_counts() const {
   std::vector<int64_t> counts(state_->classes.size());
   for (const Sample& sample : state_->samples) ++counts[static_cast<std::size_t>(sample.label)];

@@ -73,6 +73,11 @@ std::string bare_stem(const std::string& name) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 = 0
 }
 
+std::string other_size_name(const std::string& name) {
+  static const std::string suffix = "_downsampled";
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name + suffix;
+}
+
 ImageIndex::ImageIndex(const fs::path& folder) : folder_(folder), paths_(find_images(folder)) {
   check_runtime(!paths_.empty(), "[data] no .jpg, .jpeg or .png image in ", folder.string());
   for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -82,21 +87,22 @@ ImageIndex::ImageIndex(const fs::path& folder) : folder_(folder), paths_(find_im
   }
 }
 
-std::optional<std::size_t> ImageIndex::find(const std::string& name,
-                                            const std::string& where) const {
-  std::vector<std::size_t> found;
-  const std::string path = bare_name(name);
-  for (std::size_t start = 0; found.empty();) {  // a/b/c, b/c, c
+std::vector<std::size_t> ImageIndex::candidates(const std::string& path) const {
+  for (std::size_t start = 0;;) {  // a/b/c, b/c, c
     if (const auto place = by_path_.find(path.substr(start)); place != by_path_.end())
-      found = place->second;
+      return place->second;
     const std::size_t slash = path.find('/', start);
     if (slash == std::string::npos) break;
     start = slash + 1;
   }
-  if (found.empty()) {
-    if (const auto place = by_stem_.find(bare_stem(name)); place != by_stem_.end())
-      found = place->second;
-  }
+  const auto place = by_stem_.find(path.substr(path.rfind('/') + 1));
+  return place == by_stem_.end() ? std::vector<std::size_t>() : place->second;
+}
+
+std::optional<std::size_t> ImageIndex::find(const std::string& name,
+                                            const std::string& where) const {
+  std::vector<std::size_t> found = candidates(bare_name(name));
+  if (found.empty()) found = candidates(other_size_name(bare_name(name)));
   if (found.size() > 1) {  // the extension may decide
     const std::string file = fs::path(name).filename().string();
     std::vector<std::size_t> exact;

@@ -16,6 +16,9 @@ namespace dermis::detail {
 std::string bare_name(const std::string& name);
 /// The last component of bare_name(name).
 std::string bare_stem(const std::string& name);
+/// ISIC 2019 calls some images NAME_downsampled which other lists call NAME: `name` with that
+/// suffix taken off or put on.
+std::string other_size_name(const std::string& name);
 
 /// The images below a folder, by path and by name.
 class ImageIndex {
@@ -24,8 +27,12 @@ class ImageIndex {
   explicit ImageIndex(const std::filesystem::path& folder);
 
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
-  /// Index into paths() of the image called `name`, none if there is no such image. `where`
-  /// (file:line) names the place of `name` in the error for a name that fits several files.
+  const std::filesystem::path& folder() const { return folder_; }
+  /// Path below the folder, with extension, forward slashes.
+  const std::string& relative(std::size_t index) const { return relative_[index]; }
+  /// Index into paths() of the image called `name` or, failing that, other_size_name(name); none if
+  /// there is no such image. `where` (file:line) names the place of `name` in the error for a name
+  /// that fits several files.
   std::optional<std::size_t> find(const std::string& name, const std::string& where) const;
   /// Unique name of an image: its stem, or its path below the folder if another image has that
   /// stem.
@@ -33,6 +40,9 @@ class ImageIndex {
 
  private:
   using Places = std::unordered_map<std::string, std::vector<std::size_t>>;
+
+  /// Images whose path ends in `path` (without extension) or, failing that, that have its stem.
+  std::vector<std::size_t> candidates(const std::string& path) const;
 
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> paths_;

@@ -49,13 +49,14 @@ std::vector<Decoded> decode_all(const Dataset& dataset, int64_t size, const Load
   const auto load_one = [&](int64_t i) {
     Decoded& result = decoded[static_cast<std::size_t>(i)];
     try {
-      const Image image = dataset.load(i);
+      const Image stored = dataset.load(i);
+      const Image image = preprocess(stored, options.preprocessing);
       const Image square = options.fit == Fit::CenterSquare
                                ? square_resized(image, size, options.filter)
                                : resize(image, size, size, options.filter);
       to_planes(square, out + i * kChannels * size * size);
-      result.width = image.width;
-      result.height = image.height;
+      result.width = stored.width;
+      result.height = stored.height;
     } catch (const Interrupted&) {
       throw;
     } catch (const std::runtime_error&
@@ -104,7 +105,7 @@ std::vector<int64_t> PixelSet::class_counts() const {
 }
 
 PixelSet PixelSet::subset(const std::vector<int64_t>& indices) const {
-  PixelSet result{{}, {}, {}, classes};
+  PixelSet result{{}, {}, {}, classes, preprocessing};
   result.samples.reserve(indices.size());
   for (const int64_t i : indices) {
     check_argument(i >= 0 && i < size(), "[pixels] expected an index in [0, ", size(), "), got ",
@@ -124,7 +125,7 @@ PixelSet concatenate(const PixelSet& a, const PixelSet& b) {
                  "[pixels] expected images of one size, got ", a.images.sizes(), " and ",
                  b.images.sizes());
   PixelSet result{at::cat({a.images, b.images}), at::cat({a.labels, b.labels}), a.samples,
-                  a.classes};
+                  a.classes, a.preprocessing};
   result.samples.insert(result.samples.end(), b.samples.begin(), b.samples.end());
   return result;
 }
@@ -139,7 +140,7 @@ PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& op
   const std::vector<Decoded> decoded =
       decode_all(dataset, size, options, images.data_ptr<std::uint8_t>());
 
-  PixelSet result{{}, {}, {}, dataset.classes()};
+  PixelSet result{{}, {}, {}, dataset.classes(), options.preprocessing};
   std::vector<int64_t> good, labels;
   std::string first_error;
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -174,6 +175,12 @@ at::Tensor to_tensor(const Image& image) {
   at::Tensor pixels = at::empty({kChannels, image.height, image.width}, at::kByte);
   to_planes(image, pixels.data_ptr<std::uint8_t>());
   return pixels;
+}
+
+at::Tensor right_angle_view(const at::Tensor& images, int64_t view) {
+  check_argument(view >= 0 && view < 8, "[pixels] expected a view in 0 .. 7, got ", view);
+  const auto turned = at::rot90(images, view / 2, {2, 3});
+  return view % 2 ? turned.flip({3}) : turned;
 }
 
 Image to_image(const at::Tensor& pixels) {

@@ -11,7 +11,7 @@ namespace {
 Dataset four() {
   return Dataset({"NV", "MEL"},
                  {{.id = "a", .label = 0, .lesion = "L1"},
-                  {.id = "b", .label = 1},
+                  {.id = "b", .label = 1, .patient = "P"},
                   {.id = "c", .label = 0, .lesion = "L1"},
                   {.id = "d", .label = 1, .synthetic = true}},
                  [](int64_t i) { return make_image(1, 1, static_cast<std::uint8_t>(10 + i)); });
@@ -19,11 +19,12 @@ Dataset four() {
 
 }  // namespace
 
-TEST_CASE("dataset: tells classes, labels, lesions and counts") {
+TEST_CASE("dataset: tells classes, labels, lesions, patients and counts") {
   const Dataset data = four();
   CHECK(data.size() == 4);
   CHECK(data.labels() == std::vector<int>{0, 1, 0, 1});
   CHECK(data.lesions() == std::vector<std::string>{"L1", "", "L1", ""});
+  CHECK(data.patients() == std::vector<std::string>{"", "P", "", ""});
   CHECK(data.class_counts() == std::vector<int64_t>{2, 2});
   CHECK(data.samples()[3].synthetic);
   CHECK(Dataset().size() == 0);

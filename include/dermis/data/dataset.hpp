@@ -1,8 +1,8 @@
 #pragma once
 /// \file
-/// Labelled images as a value: what they are called, which class and lesion they belong to, and how
-/// to get their pixels. Whether the pixels come from a folder, from the phantom or from a generator
-/// is the loader's business alone.
+/// Labelled images as a value: what they are called, which class, lesion and patient they belong
+/// to, and how to get their pixels. Whether the pixels come from a folder, from the phantom or from
+/// a generator is the loader's business alone.
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +19,7 @@ struct Sample {
   std::string id = {};          ///< unique name within its data set, e.g. ISIC_0000000
   int label = 0;                ///< index into Dataset::classes()
   std::string lesion = {};      ///< shared by the views of a lesion; empty = unknown, its own
+  std::string patient = {};     ///< shared by the lesions of a patient; empty = unknown
   bool synthetic = false;       ///< made by a generative model: belongs in training parts only
   int64_t original_width = 0;   ///< pixels before any crop or resize; 0 = not decoded yet
   int64_t original_height = 0;  ///< as original_width
@@ -29,6 +30,7 @@ struct DataReport {
   int64_t missing = 0;     ///< label rows whose image is not there
   int64_t corrupt = 0;     ///< images that do not decode
   int64_t unlabelled = 0;  ///< images without a label row
+  int64_t unmapped = 0;    ///< images of classes that a class map leaves out
   std::vector<std::string> messages;
 };
 
@@ -64,6 +66,7 @@ class Dataset {
 
   std::vector<int> labels() const;            ///< label of each sample
   std::vector<std::string> lesions() const;   ///< lesion of each sample, empty where unknown
+  std::vector<std::string> patients() const;  ///< patient of each sample, empty where unknown
   std::vector<int64_t> class_counts() const;  ///< number of samples of each class
 
  private:
@@ -71,9 +74,9 @@ class Dataset {
   std::shared_ptr<const State> state_;
 };
 
-/// `a` followed by `b` (e.g. real and synthetic training images). Equal lesion names in both mean
-/// the same lesion. Throws std::invalid_argument unless both have the same classes in the same
-/// order and no id in common.
+/// `a` followed by `b` (e.g. real and synthetic training images). Equal lesion and patient names in
+/// both mean the same lesion and patient. Throws std::invalid_argument unless both have the same
+/// classes in the same order and no id in common.
 Dataset concatenate(const Dataset& a, const Dataset& b);
 
 }  // namespace dermis

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dermis/data/dataset.hpp"
+#include "dermis/io/dermoscopy.hpp"
 #include "dermis/io/image.hpp"
 #include "dermis/io/resize.hpp"
 
@@ -21,6 +22,7 @@ struct PixelSet {
   at::Tensor labels;            ///< int64 [N]
   std::vector<Sample> samples;  ///< N, with the original sizes filled in
   std::vector<std::string> classes;
+  DermoscopyOptions preprocessing = {};  ///< what the images went through before they were squared
 
   int64_t size() const { return static_cast<int64_t>(samples.size()); }
   std::vector<int64_t> class_counts() const;  ///< number of images of each class
@@ -29,7 +31,8 @@ struct PixelSet {
   PixelSet subset(const std::vector<int64_t>& indices) const;
 };
 
-/// `a` followed by `b`. Throws std::invalid_argument unless classes and image size agree.
+/// `a` followed by `b`, with `a`'s preprocessing. Throws std::invalid_argument unless classes and
+/// image size agree.
 PixelSet concatenate(const PixelSet& a, const PixelSet& b);
 
 /// How an image becomes a square.
@@ -40,8 +43,9 @@ enum class Fit {
 };
 
 struct LoadOptions {
-  int threads = 1;               ///< decoding threads; the result does not depend on it
-  DataReport* report = nullptr;  ///< corrupt images are counted and named here
+  int threads = 1;                       ///< decoding threads; the result does not depend on it
+  DataReport* report = nullptr;          ///< corrupt images are counted and named here
+  DermoscopyOptions preprocessing = {};  ///< border, hair, colour: before the square is cut
   Fit fit = Fit::CenterSquare;
   Filter filter = Filter::Bicubic;  ///< antialiased as in Pillow
   bool progress = true;             ///< show progress on stderr
@@ -58,6 +62,10 @@ at::Tensor to_tensor(const Image& image);
 /// Image of a uint8 (0..255) or floating (0..1, clamped, rounded to nearest) tensor [3, H, W] on
 /// any device.
 Image to_image(const at::Tensor& pixels);
+
+/// View `view` of square images [B, 3, S, S]: mirrored for odd ones, turned by view / 2 right
+/// angles. 0 is the image itself, 0 to 7 are all eight.
+at::Tensor right_angle_view(const at::Tensor& images, int64_t view);
 
 /// Per-channel affine scaling to mean 0 and deviation 1. `mean` and `std` are in units of 0..1.
 struct Normalization {
