@@ -1,4 +1,4 @@
-#include "dermis/train/precision.hpp"
+#include "dermis/layers/autocast.hpp"
 
 #include <torch/torch.h>
 

@@ -2,6 +2,7 @@
 /// \file
 /// The pre-norm transformer block that ViT and MAE share, with timm's names.
 
+#include "dermis/layers/activation_checkpoint.hpp"
 #include "dermis/layers/attention.hpp"
 #include "dermis/layers/drop_path.hpp"
 #include "dermis/layers/mlp.hpp"
@@ -91,5 +92,18 @@ class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(TransformerBlock);
+
+/// A TransformerBlock of a list, run with or without keeping its intermediate results for the
+/// backward pass; attention `weights` are not checkpointed.
+inline at::Tensor run_block(const std::shared_ptr<torch::nn::Module>& block, const at::Tensor& x,
+                            bool checkpoint, const std::optional<at::Generator>& generator = {},
+                            at::Tensor* weights = nullptr) {
+  const auto forward = [block, generator](const at::Tensor& tokens, at::Tensor* attention) {
+    return block->as<TransformerBlockImpl>()->forward(tokens, generator, attention);
+  };
+  if (!checkpoint || weights) return forward(x, weights);
+  return checkpoint_activations(
+      [forward](const at::Tensor& tokens) { return forward(tokens, nullptr); }, x, generator);
+}
 
 }  // namespace dermis

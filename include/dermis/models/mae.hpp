@@ -147,7 +147,7 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
         (cls_token + pos_embed.slice(1, 0, 1)).expand({images.size(0), -1, -1});  // [B, 1, D]
     auto x =
         at::cat({first, patch_embed->forward_kept(images, kept) + chosen}, 1);  // [B, 1 + K, D]
-    for (const auto& block : *blocks) x = block->as<TransformerBlockImpl>()->forward(x);
+    for (const auto& block : *blocks) x = run_block(block, x, checkpoint_activations);
     return norm->forward(x);
   }
 
@@ -160,7 +160,7 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
     const auto ordered =
         all.gather(1, restore.unsqueeze(-1).expand({-1, -1, x.size(2)}));  // [B, N, E]
     x = at::cat({x.slice(1, 0, 1), ordered}, 1) + decoder_pos_embed;       // [B, 1 + N, E]
-    for (const auto& block : *decoder_blocks) x = block->as<TransformerBlockImpl>()->forward(x);
+    for (const auto& block : *decoder_blocks) x = run_block(block, x, checkpoint_activations);
     return decoder_pred->forward(decoder_norm->forward(x)).slice(1, 1);  // [B, N, p p C]
   }
 
@@ -188,7 +188,8 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
   }
 
   MAEOptions options;
-  at::Tensor cls_token, mask_token;  ///< [1, 1, D], [1, 1, E]
+  bool checkpoint_activations = false;  ///< train with less memory; same gradients
+  at::Tensor cls_token, mask_token;     ///< [1, 1, D], [1, 1, E]
   at::Tensor pos_embed,
       decoder_pos_embed;  ///< fixed sine-cosine tables [1, 1 + N, D], [1, 1 + N, E]
   PatchEmbed patch_embed{nullptr};
@@ -217,27 +218,9 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
 };
 TORCH_MODULE(MAE);
 
-/// Starts a ViT from a pre-trained encoder (main_finetune.py): everything but the head and, with
-/// mean pooling, `fc_norm` is copied; the position table is resampled when the grids differ. Throws
-/// std::invalid_argument when the encoders differ in another way.
+/// Starts a ViT from a masked autoencoder's encoder (main_finetune.py).
 inline void copy_encoder(const MAE& from, ViT& to) {
-  const auto& e = from->options.encoder;
-  const auto& v = to->options;
-  check_argument(e.dim == v.dim && e.depth == v.depth && e.heads == v.heads &&
-                     e.patch_size == v.patch_size && e.in_channels == v.in_channels,
-                 "[mae] expected an encoder of width ", v.dim, ", depth ", v.depth, ", ", v.heads,
-                 " heads and patch ", v.patch_size, ", got width ", e.dim, ", depth ", e.depth,
-                 ", ", e.heads, " heads and patch ", e.patch_size);
-  torch::NoGradGuard no_grad;
-  const auto theirs = from->named_parameters();
-  for (auto& item : to->named_parameters()) {
-    const auto& key = item.key();
-    if (key == "pos_embed") {
-      item.value().copy_(resample_position(theirs[key], v.grid(), /*prefix=*/1));
-    } else if (const auto* value = theirs.find(key)) {
-      item.value().copy_(*value);
-    }
-  }
+  copy_encoder(*from, from->options.encoder, to);
 }
 
 }  // namespace dermis

@@ -168,8 +168,8 @@ class ViTImpl : public torch::nn::Cloneable<ViTImpl> {
     if (request.hidden_states) features.hidden_states.push_back(x);
     for (const auto& block : *blocks) {
       at::Tensor weights;
-      x = block->as<TransformerBlockImpl>()->forward(x, generator,
-                                                     request.attention_maps ? &weights : nullptr);
+      x = run_block(block, x, checkpoint_activations, generator,
+                    request.attention_maps ? &weights : nullptr);
       if (request.hidden_states) features.hidden_states.push_back(x);
       if (request.attention_maps) features.attention_maps.push_back(weights);
     }
@@ -194,7 +194,8 @@ class ViTImpl : public torch::nn::Cloneable<ViTImpl> {
   }
 
   ViTOptions options;
-  at::Tensor cls_token, pos_embed;  ///< [1, 1, D], [1, 1 + N, D]
+  bool checkpoint_activations = false;  ///< train with less memory, 30 % slower; same gradients
+  at::Tensor cls_token, pos_embed;      ///< [1, 1, D], [1, 1 + N, D]
   PatchEmbed patch_embed{nullptr};
   torch::nn::ModuleList blocks{nullptr};  ///< TransformerBlock x depth
   LayerNorm norm{nullptr};                ///< class-token pooling only
@@ -222,5 +223,28 @@ class ViTImpl : public torch::nn::Cloneable<ViTImpl> {
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(ViT);
+
+/// Starts a ViT from the encoder `from` (a module with timm's names) of options `e`: everything but
+/// the head and, where `from` lacks it, the last norm is copied; the position table is resampled
+/// when the grids differ. Throws std::invalid_argument when the encoders differ in another way.
+inline void copy_encoder(const torch::nn::Module& from, const ViTOptions& e, ViT& to) {
+  const auto& v = to->options;
+  check_argument(e.dim == v.dim && e.depth == v.depth && e.heads == v.heads &&
+                     e.patch_size == v.patch_size && e.in_channels == v.in_channels,
+                 "[vit] expected an encoder of width ", v.dim, ", depth ", v.depth, ", ", v.heads,
+                 " heads and patch ", v.patch_size, ", got width ", e.dim, ", depth ", e.depth,
+                 ", ", e.heads, " heads and patch ", e.patch_size);
+  torch::NoGradGuard no_grad;
+  const auto theirs = from.named_parameters();
+  for (auto& item : to->named_parameters()) {
+    const auto& key = item.key();
+    if (key.rfind("head.", 0) == 0) continue;
+    if (key == "pos_embed") {
+      item.value().copy_(resample_position(theirs[key], v.grid(), /*prefix=*/1));
+    } else if (const auto* value = theirs.find(key)) {
+      item.value().copy_(*value);
+    }
+  }
+}
 
 }  // namespace dermis
