@@ -19,16 +19,28 @@ std::string tensors_name(std::int64_t step) {
   return name;
 }
 
-/// Deletes tensor files other than `keep` and the temporaries of a killed writer (see AtomicFile).
-/// Failing to is harmless: they are never read.
-void remove_other_tensors(const fs::path& directory, const std::string& keep) {
+/// Deletes all tensor files but `newest` and the `others` before it, and the temporaries of a
+/// killed writer (see AtomicFile). Failing to is harmless: they are never read.
+void remove_other_tensors(const fs::path& directory, const std::string& newest,
+                          std::int64_t others) {
   std::error_code ignored;
+  std::vector<std::string> earlier;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename().string();
-    const bool tensors = name.rfind("step-", 0) == 0 && name.find(".safetensors") != name.npos;
+    const std::string ending = ".safetensors";
+    const bool whole = name.size() > ending.size() &&
+                       name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+    const bool tensors = name.rfind("step-", 0) == 0 && name.find(ending) != name.npos;
     const bool temporary = name.rfind(text(kManifest, ".tmp-"), 0) == 0;
-    if ((tensors && name != keep) || temporary) fs::remove(entry.path(), ignored);
+    if (tensors && whole && name < newest) {
+      earlier.push_back(name);  // numbers have leading zeros: the order of names is that of steps
+    } else if ((tensors && name != newest) || temporary) {
+      fs::remove(entry.path(), ignored);
+    }
   }
+  std::sort(earlier.begin(), earlier.end());
+  for (std::size_t i = 0; i + static_cast<std::size_t>(others) < earlier.size(); ++i)
+    fs::remove(directory / earlier[i], ignored);
 }
 
 bool holds(const fs::path& directory, const std::string& file, const std::string& fingerprint) {
@@ -77,7 +89,8 @@ std::string value_at(const Json& json, const std::string& path) {
 
 }  // namespace
 
-void save_checkpoint(const fs::path& directory, const Checkpoint& checkpoint) {
+void save_checkpoint(const fs::path& directory, const Checkpoint& checkpoint, std::int64_t keep) {
+  check_argument(keep >= 1, "[checkpoint] expected to keep at least 1, got ", keep);
   make_directories(directory);
   const std::string file = tensors_name(checkpoint.step);
   const std::string mark = fingerprint(checkpoint.tensors);
@@ -93,7 +106,7 @@ void save_checkpoint(const fs::path& directory, const Checkpoint& checkpoint) {
   manifest["configuration"] = checkpoint.configuration;
   manifest["progress"] = checkpoint.progress;
   write_atomically(directory / kManifest, manifest.dump(1));
-  remove_other_tensors(directory, file);
+  remove_other_tensors(directory, file, keep - 1);
 }
 
 std::optional<Checkpoint> load_checkpoint(const fs::path& directory) {
@@ -127,7 +140,7 @@ void remove_checkpoint(const fs::path& directory) {
   fs::remove(directory / kManifest, error);
   check_runtime(!error || error == std::errc::not_a_directory, "[checkpoint] cannot remove ",
                 (directory / kManifest).string(), ": ", error.message());
-  remove_other_tensors(directory, "");
+  remove_other_tensors(directory, "", 0);
 }
 
 std::vector<std::string> differing_keys(const Json& a, const Json& b) {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
-#include "dermis/distill/losses.hpp"
+#include "dermis/core/random.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/metrics/calibration.hpp"
 
@@ -11,37 +12,73 @@ namespace dermis {
 
 Classifier train_classifier(const PixelSet& training, const Normalization& normalization,
                             ClassifierOptions options, const StageContext& context,
-                            const std::string& name, TrainResult* result, const MAE& encoder) {
+                            const std::string& name, TrainResult* result, const Encoder& encoder,
+                            const PixelSet* validation) {
+  check_argument(!validation || validation->classes == training.classes,
+                 "[classifier] expected a validation part with the training part's classes");
   options.model.image_size = training.images.size(2);
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   ViT model(options.model, first_weights(context, name));
-  if (!encoder.is_empty()) copy_encoder(encoder, model);
+  if (encoder.module) copy_encoder(*encoder.module, encoder.options, model);
   model->to(context.device);
+  model->checkpoint_activations = options.checkpoint_activations;
 
+  const RecipeOptions views{options.recipe, options.augment, normalization};
+  options.mixup.label_smoothing = 0;
+  const ClassificationLoss loss(options.loss, training.class_counts());
   const auto sampler =
       stage_sampler(training, options.class_balanced, context, name, options.real_share);
   const auto step = [&](const Batch& batch) -> StepLoss {
-    const auto images = augmented(training, batch, options.augment, context.seed, "augment/" + name,
-                                  context.device);
-    const auto targets = training.labels.index_select(0, batch.indices).to(context.device);
-    const auto logits = model->forward(normalization(images), batch.generator);
+    auto images = normalization(
+        augmented(training, batch, views, context.seed, "augment/" + name, context.device));
+    const auto labels = training.labels.index_select(0, batch.indices).to(context.device);
+    auto targets = labels;
+    if (options.mixup.probability > 0) {
+      const auto key = torch::randint(std::numeric_limits<std::int64_t>::max(), {1},
+                                      batch.generator, torch::kLong);
+      RandomStream stream(static_cast<std::uint64_t>(key.item<std::int64_t>()), "mixup");
+      const auto mixed = mixup(images, labels, options.model.num_classes, options.mixup, stream);
+      images = mixed.images;
+      targets = mixed.targets;
+    }
+    const auto logits = model->forward(images, batch.generator);
     const double correct =
-        logits.detach().argmax(1).eq(targets).to(torch::kDouble).mean().item<double>();
-    return {cross_entropy(logits, targets, options.label_smoothing), {{"accuracy", correct}}};
+        logits.detach().argmax(1).eq(labels).to(torch::kDouble).mean().item<double>();
+    return {loss(logits, targets), {{"accuracy", correct}}};
   };
   auto configuration =
       Json::object({{"stage", "classifier"},
                     {"options", options_to_json(options)},
                     {"sampler", sampler.configuration()},
                     {"data", fingerprint(training)},
-                    {"encoder", encoder.is_empty() ? "none" : fingerprint(state_dict(*encoder))}});
-  auto outcome = train(*model,
-                       layer_decay_groups(*model, options.training.weight_decay,
-                                          options.layer_decay, options.model.depth),
-                       sampler, step,
-                       train_options(options.training, context, name, std::move(configuration)));
+                    {"encoder", encoder.module ? fingerprint(state_dict(*encoder.module)) : "none"},
+                    {"validation", validation ? fingerprint(*validation) : "none"}});
+  TrainHooks hooks;
+  if (validation)
+    hooks.validate = [&] {
+      return evaluate(Classifier{model, normalization, training.classes}, *validation)
+          .balanced_accuracy.mean;
+    };
+  auto outcome =
+      train(*model,
+            layer_decay_groups(*model, options.training.weight_decay, options.layer_decay,
+                               options.model.depth),
+            sampler, step, train_options(options.training, context, name, std::move(configuration)),
+            hooks);
   if (result) *result = std::move(outcome);
-  return {model, normalization, training.classes};
+  return {model, normalization, training.classes, training.preprocessing};
+}
+
+ClassifierOptions mae_finetuning(ViTOptions model) {
+  const bool base = model.depth <= 12;
+  model.mean_pooling = true;
+  model.drop_path = base ? 0.1 : model.depth <= 24 ? 0.2 : 0.3;
+  return {.model = model,
+          .training = {.batch_size = 256,
+                       .learning_rate = base ? 5e-4 : 1e-3,
+                       .minimum_learning_rate = 1e-6,
+                       .weight_decay = 0.05},
+          .layer_decay = base ? 0.65 : 0.75};
 }
 
 namespace {
@@ -71,8 +108,33 @@ at::Tensor predict_logits(const Classifier& classifier, const at::Tensor& images
                [&](const at::Tensor& x) { return model->forward(x); });
 }
 
-Eigen::MatrixXd predict_probabilities(const Classifier& classifier, const at::Tensor& images) {
-  return to_eigen(at::softmax(predict_logits(classifier, images).to(at::kDouble), 1));
+Eigen::MatrixXd predict_probabilities(const Classifier& classifier, const at::Tensor& images,
+                                      std::int64_t views) {
+  check_argument(views == 1 || views == 2 || views == 8,
+                 "[classifier] expected 1, 2 or 8 views, got ", views);
+  Eigen::MatrixXd sum;
+  for (std::int64_t v = 0; v < views; ++v) {
+    const auto logits = predict_logits(classifier, right_angle_view(images, v));
+    const auto probabilities = to_eigen(at::softmax(logits.to(at::kDouble), 1));
+    if (v == 0)
+      sum = probabilities;
+    else
+      sum += probabilities;
+  }
+  return sum / static_cast<double>(views);
+}
+
+Eigen::MatrixXd predict_probabilities(const std::vector<Classifier>& ensemble,
+                                      const at::Tensor& images, std::int64_t views) {
+  check_argument(!ensemble.empty(), "[classifier] expected an ensemble of at least 1, got none");
+  Eigen::MatrixXd sum = predict_probabilities(ensemble[0], images, views);
+  for (std::size_t i = 1; i < ensemble.size(); ++i) {
+    check_argument(ensemble[i].classes == ensemble[0].classes,
+                   "[classifier] expected an ensemble with the same classes in the same order; ",
+                   "member ", i, " has others than member 0");
+    sum += predict_probabilities(ensemble[i], images, views);
+  }
+  return sum / static_cast<double>(ensemble.size());
 }
 
 Eigen::MatrixXd encoder_features(const Classifier& classifier, const at::Tensor& images) {
@@ -162,7 +224,8 @@ Normalization normalization_from_json(const Json& json) {
 void save_classifier(const std::filesystem::path& path, const Classifier& classifier) {
   save_model(path, *classifier.model, "vit", options_to_json(classifier.model->options),
              Json::object({{"classes", classifier.classes},
-                           {"normalization", to_json(classifier.normalization)}}));
+                           {"normalization", to_json(classifier.normalization)},
+                           {"preprocessing", options_to_json(classifier.preprocessing)}}));
 }
 
 Classifier load_classifier(const std::filesystem::path& path, at::Device device) {
@@ -173,8 +236,11 @@ Classifier load_classifier(const std::filesystem::path& path, at::Device device)
   load_state_dict(*model, file.tensors, path.string());
   model->to(device);
   model->eval();
-  return {model, normalization_from_json(file.extra.at("normalization")),
-          file.extra.at("classes").get<std::vector<std::string>>()};
+  Classifier classifier{model, normalization_from_json(file.extra.at("normalization")),
+                        file.extra.at("classes").get<std::vector<std::string>>()};
+  if (file.extra.contains("preprocessing"))
+    options_from_json(classifier.preprocessing, file.extra.at("preprocessing"), path.string());
+  return classifier;
 }
 
 }  // namespace dermis

@@ -67,6 +67,19 @@ void Meter::load(const Json& state) {
   }
 }
 
+void add_mean(std::vector<std::pair<std::string, double>>& sums,
+              const std::vector<std::pair<std::string, double>>& values, double parts) {
+  for (const auto& [name, value] : values) {
+    const auto known = std::find_if(
+        sums.begin(), sums.end(), [&, &name = name](const auto& sum) { return sum.first == name; });
+    if (known == sums.end()) {
+      sums.emplace_back(name, value / parts);
+    } else {
+      known->second += value / parts;
+    }
+  }
+}
+
 Json to_json(const LogPoint& point) {
   Json values = Json::object();
   for (const auto& [name, value] : point.values) values[name] = value;

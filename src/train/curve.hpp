@@ -35,6 +35,10 @@ class Meter {
   std::vector<std::pair<std::string, Mean>> values_;  // in the order of first appearance
 };
 
+/// Adds values / parts to the sums of the same name: the values of a step computed in parts.
+void add_mean(std::vector<std::pair<std::string, double>>& sums,
+              const std::vector<std::pair<std::string, double>>& values, double parts);
+
 Json to_json(const LogPoint& point);
 std::vector<LogPoint> curve_from_json(const Json& curve);
 

@@ -44,7 +44,7 @@ Classifier distill(const Classifier& teacher, const PixelSet& training, StudentO
       *distiller, parameter_groups(*distiller, {.weight_decay = options.training.weight_decay}),
       sampler, step, train_options(options.training, context, name, std::move(configuration)));
   if (result) *result = std::move(outcome);
-  return {student, teacher.normalization, teacher.classes};
+  return {student, teacher.normalization, teacher.classes, training.preprocessing};
 }
 
 }  // namespace dermis

@@ -7,7 +7,7 @@
 #include "dermis/diffusion/guidance.hpp"
 #include "dermis/diffusion/linear_denoiser.hpp"
 #include "dermis/io/tensors.hpp"
-#include "dermis/train/precision.hpp"
+#include "dermis/layers/autocast.hpp"
 
 namespace dermis {
 
@@ -45,12 +45,6 @@ at::Tensor run_sampler(const RectifiedFlow& flow, const GeneratorOptions& option
 at::Tensor run_sampler(const DiffusionProcess& process, const GeneratorOptions& options,
                        const Denoiser& denoiser, const at::Tensor& noise) {
   return DDIM(process, {.steps = options.sampling_steps}).sample(denoiser, noise);
-}
-
-/// View v of images [B, 3, S, S]: mirrored for odd v, turned by v / 2 right angles.
-at::Tensor view_of(const at::Tensor& images, std::int64_t v) {
-  const auto turned = at::rot90(images, v / 2, {2, 3});
-  return v % 2 ? turned.flip({3}) : turned;
 }
 
 at::Tensor latent_noise(const Generator& generator, int label, std::int64_t index,
@@ -102,7 +96,7 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
     const Autocast full_precision(false, context.device.type());
     std::vector<at::Tensor> views;
     for (std::int64_t v = 0; v < options.latent_views; ++v)
-      views.push_back(encode_latents(autoencoder, view_of(training.images, v)));
+      views.push_back(encode_latents(autoencoder, right_angle_view(training.images, v)));
     latents = at::cat(views);
   };
 

@@ -14,9 +14,9 @@
 #include "dermis/core/interrupt.hpp"
 #include "dermis/core/progress.hpp"
 #include "dermis/core/random.hpp"
+#include "dermis/layers/autocast.hpp"
 #include "dermis/train/checkpoint.hpp"
 #include "dermis/train/ema.hpp"
-#include "dermis/train/precision.hpp"
 #include "metrics_log.hpp"
 #include "train_options.hpp"
 
@@ -43,7 +43,7 @@ class Run {
   }
 
   TrainResult operator()(const std::function<StepLoss(const Batch&)>& step_function,
-                         const std::function<void(std::int64_t)>& on_log) {
+                         const TrainHooks& hooks) {
     open();
     if (finished_) return result();
     std::optional<Progress> progress;
@@ -53,8 +53,8 @@ class Run {
     while (step_ < options_.steps) {
       step(step_function);
       if (step_ % options_.log_every == 0 || step_ == options_.steps) {
-        log();
-        if (on_log) on_log(step_);
+        log(hooks);
+        if (hooks.on_log) hooks.on_log(step_);
         module_.train();  // on_log may have evaluated
       }
       if (progress) progress->update(step_, text("loss ", latest_loss_));
@@ -93,7 +93,9 @@ class Run {
     } else {
       remove_checkpoint(checkpoint_directory());
     }
-    if (!finished_) metrics_.emplace(options_.directory / "metrics.jsonl", step_);
+    if (!finished_)
+      metrics_.emplace(options_.directory / "metrics.jsonl", step_,
+                       options_.tensorboard ? options_.directory / "tensorboard" : fs::path());
   }
 
   void restore(const Checkpoint& checkpoint) {
@@ -103,7 +105,10 @@ class Run {
     if (!checkpoint.finished) {
       optimizer_.load(without_prefix(checkpoint.tensors, "optimizer."), source);
       if (ema_) ema_->load(without_prefix(checkpoint.tensors, "ema."), source);
+      best_ = without_prefix(checkpoint.tensors, "best.");
     }
+    best_step_ = checkpoint.progress.at("best_step").get<std::int64_t>();
+    if (best_step_ > 0) best_value_ = checkpoint.progress.at("best_value").get<double>();
     step_ = checkpoint.step;
     saved_step_ = step_;
     finished_ = loaded_ = checkpoint.finished;
@@ -115,20 +120,25 @@ class Run {
     if (finished_) module_.eval();
   }
 
-  Batch batch() const {
-    Batch batch{step_, sampler_.batch(step_, options_.batch_size), {}, {}};
+  /// Part `part` of the step's batch.
+  Batch batch(std::int64_t part) const {
+    const auto draws = sampler_.batch(step_, options_.batch_size);
+    const auto size = options_.batch_size / options_.accumulate;
+    const auto first = draws.begin() + static_cast<std::ptrdiff_t>(part * size);
+    Batch batch{step_, {first, first + static_cast<std::ptrdiff_t>(size)}, {}, {}};
     std::vector<std::int64_t> indices;
     for (const Draw& draw : batch.draws) indices.push_back(draw.index);
     batch.indices = torch::tensor(indices, at::kLong);
-    RandomStream stream(options_.seed, "train/" + options_.name, 0,
+    RandomStream stream(options_.seed, "train/" + options_.name, static_cast<std::uint64_t>(part),
                         static_cast<std::uint64_t>(step_));
     batch.generator = at::detail::createCPUGenerator(stream.bits64());
     return batch;
   }
 
-  StepLoss loss_of(const std::function<StepLoss(const Batch&)>& step_function) const {
+  StepLoss loss_of(const std::function<StepLoss(const Batch&)>& step_function,
+                   std::int64_t part) const {
     const Autocast autocast(options_.bf16, device_);
-    StepLoss result = step_function(batch());
+    StepLoss result = step_function(batch(part));
     check_argument(result.loss.defined() && result.loss.numel() == 1, "[train] ", options_.name,
                    ": expected the step to return a scalar loss");
     check_argument(result.loss.requires_grad(), "[train] ", options_.name,
@@ -140,12 +150,20 @@ class Run {
     optimizer_.zero_grad();
     rate_ = learning_rate(step_, {options_.learning_rate, options_.minimum_learning_rate,
                                   options_.warmup_steps, options_.steps, options_.decay});
-    const StepLoss result = loss_of(step_function);
-    latest_loss_ = result.loss.item<double>();
-    double norm = 0;
-    bool finite = std::isfinite(latest_loss_);
+    const auto parts = static_cast<double>(options_.accumulate);
+    std::vector<std::pair<std::string, double>> values;
+    double norm = 0, mean_loss = 0;
+    for (std::int64_t part = 0; part < options_.accumulate && std::isfinite(mean_loss); ++part) {
+      const StepLoss result = loss_of(step_function, part);
+      const double loss = result.loss.item<double>();
+      mean_loss += loss / parts;
+      if (std::isfinite(loss))
+        (options_.accumulate > 1 ? result.loss / parts : result.loss).backward();
+      detail::add_mean(values, result.values, parts);
+    }
+    latest_loss_ = mean_loss;
+    bool finite = std::isfinite(mean_loss);
     if (finite) {
-      result.loss.backward();
       norm = optimizer_.clip_gradients(options_.clip_norm);
       finite = std::isfinite(norm);
     }
@@ -154,7 +172,7 @@ class Run {
     skipped_in_a_row_ = 0;
     optimizer_.step(rate_);
     if (ema_) ema_->update(module_);
-    meter_.add(latest_loss_, norm, result.values);
+    meter_.add(latest_loss_, norm, values);
   }
 
   void skip() {
@@ -166,14 +184,36 @@ class Run {
                   "); lower the learning rate or clip gradients");
   }
 
-  void log() {
-    const LogPoint& point = curve_.emplace_back(meter_.take(step_, rate_));
+  void log(const TrainHooks& hooks) {
+    LogPoint& point = curve_.emplace_back(meter_.take(step_, rate_));
+    const bool due = options_.validate_every > 0 && step_ % options_.validate_every == 0;
+    if (hooks.validate && (due || step_ == options_.steps))
+      point.values.emplace_back("validation", validate(hooks));
     if (!metrics_) return;
     Json line = detail::to_json(point);
     line["image_passes"] = step_ * options_.batch_size;
     line["skipped"] = skipped_;
     line["seconds"] = seconds();
     metrics_->append(line);
+  }
+
+  /// The value of the weights that would be kept now; the best ones so far are set aside.
+  double validate(const TrainHooks& hooks) {
+    const torch::NoGradGuard no_grad;
+    if (ema_) ema_->swap(module_);
+    module_.eval();
+    const double value = hooks.validate();
+    check_runtime(std::isfinite(value), "[train] ", options_.name,
+                  ": expected a finite validation value after step ", step_, ", got ", value);
+    if (best_step_ == 0 || value > best_value_) {
+      best_step_ = step_;
+      best_value_ = value;
+      best_.clear();
+      for (const auto& [name, tensor] : state_dict(module_))
+        best_.emplace_back(name, tensor.detach().clone());
+    }
+    if (ema_) ema_->swap(module_);
+    return value;
   }
 
   /// What goes to disk: of a finished run its final weights only.
@@ -183,6 +223,7 @@ class Run {
     if (!finished_) {
       append(tensors, optimizer_.state(), "optimizer.");
       if (ema_) append(tensors, ema_->state(), "ema.");
+      append(tensors, best_, "best.");
     }
     for (const auto& [name, tensor] : tensors) {
       check_runtime(!tensor.is_floating_point() || at::isfinite(tensor).all().item<bool>(),
@@ -200,10 +241,13 @@ class Run {
     Json progress = Json::object({{"skipped", skipped_},
                                   {"skipped_in_a_row", skipped_in_a_row_},
                                   {"seconds", seconds()},
+                                  {"best_step", best_step_},
+                                  {"best_value", best_value_},
                                   {"curve", to_json(curve_)},
                                   {"meter", meter_.state()}});
-    save_checkpoint(checkpoint_directory(), {options_.name, step_, finished_, configuration_,
-                                             std::move(progress), tensors});
+    save_checkpoint(checkpoint_directory(),
+                    {options_.name, step_, finished_, configuration_, std::move(progress), tensors},
+                    options_.keep_checkpoints);
     saved_step_ = step_;
   }
 
@@ -217,7 +261,11 @@ class Run {
 
   void finish() {
     optimizer_.zero_grad();
-    if (ema_) ema_->copy_to(module_);
+    if (best_step_ > 0) {
+      load_state_dict(module_, best_, options_.name);
+    } else if (ema_) {
+      ema_->copy_to(module_);
+    }
     module_.eval();
     finished_ = true;
     save();
@@ -229,9 +277,10 @@ class Run {
   }
 
   TrainResult result() {
-    return {options_.steps, options_.steps * options_.batch_size,
-            skipped_,       loaded_ ? earlier_seconds_ : seconds(),
-            loaded_,        std::move(curve_)};
+    return {options_.steps,   options_.steps * options_.batch_size,
+            skipped_,         loaded_ ? earlier_seconds_ : seconds(),
+            loaded_,          best_step_ > 0 ? best_step_ : options_.steps,
+            std::move(curve_)};
   }
 
   torch::nn::Module& module_;
@@ -251,6 +300,9 @@ class Run {
   bool loaded_ = false;
   double rate_ = 0;
   double latest_loss_ = 0;
+  std::int64_t best_step_ = 0;  // 0: never validated
+  double best_value_ = 0;
+  StateDict best_;
   double earlier_seconds_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   detail::Meter meter_;
@@ -261,10 +313,9 @@ class Run {
 
 TrainResult train(torch::nn::Module& module, std::vector<ParameterGroup> groups,
                   const Sampler& sampler, const std::function<StepLoss(const Batch&)>& step,
-                  const TrainOptions& options,
-                  const std::function<void(std::int64_t step)>& on_log) {
+                  const TrainOptions& options, const TrainHooks& hooks) {
   detail::check(options);
-  return Run(module, std::move(groups), sampler, options)(step, on_log);
+  return Run(module, std::move(groups), sampler, options)(step, hooks);
 }
 
 }  // namespace dermis

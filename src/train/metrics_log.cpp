@@ -21,8 +21,9 @@ bool is_of_step_up_to(const std::string& line, std::int64_t last_step) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t last_step) : path_(path) {
-  if (path.empty()) return;
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t last_step,
+                       const std::filesystem::path& tensorboard)
+    : path_(path) {
   std::string kept;
   if (last_step > 0 && std::filesystem::exists(path)) {
     std::istringstream lines(read_file(path));
@@ -34,10 +35,16 @@ MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t last_step
   file_.open(path, std::ios::app | std::ios::binary);
   check_runtime(file_.is_open(), "[metrics] cannot write ", path.string(), ": ",
                 std::strerror(errno));
+  if (!tensorboard.empty())
+    board_.emplace(tensorboard, last_step > 0 ? std::optional(last_step + 1) : std::nullopt);
 }
 
 void MetricsLog::append(const Json& line) {
-  if (path_.empty()) return;
+  if (board_) {
+    for (const auto& [key, value] : line.items())
+      if (value.is_number() && key != "step")
+        board_->scalar(key, line.at("step").get<std::int64_t>(), value.get<double>());
+  }
   file_ << line.dump() << '\n' << std::flush;  // flushed: a line a person may be watching
   check_runtime(file_.good(), "[metrics] cannot write ", path_.string(), ": ",
                 std::strerror(errno));

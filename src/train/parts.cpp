@@ -1,6 +1,7 @@
 #include "dermis/train/parts.hpp"
 
 #include "dermis/core/file.hpp"
+#include "dermis/data/image_folder.hpp"
 #include "dermis/io/csv.hpp"
 
 namespace dermis {
@@ -21,20 +22,23 @@ DataParts phantom_parts(const PhantomOptions& options, int threads) {
 
 DataParts folder_parts(const std::filesystem::path& images, const std::filesystem::path& labels_csv,
                        const FolderOptions& folder, const SplitOptions& split,
-                       std::int64_t image_size, int threads) {
-  auto [data, report] = read_labelled_folder(images, labels_csv, folder);
+                       std::int64_t image_size, int threads,
+                       const DermoscopyOptions& preprocessing) {
+  auto [data, report] = labels_csv.empty() ? read_class_folders(images, folder)
+                                           : read_labelled_folder(images, labels_csv, folder);
   const auto indices = grouped_stratified_split(data, split);
   DataParts parts;
   parts.report = std::move(report);
-  const LoadOptions load{.threads = threads, .report = &parts.report};
+  const LoadOptions load{
+      .threads = threads, .report = &parts.report, .preprocessing = preprocessing};
   parts.train = load_pixels(data.subset(indices.train), image_size, load);
   parts.validation = load_pixels(data.subset(indices.validation), image_size, load);
   parts.test = load_pixels(data.subset(indices.test), image_size, load);
   auto folder_name = std::filesystem::absolute(images).lexically_normal();
   if (folder_name.filename().empty()) folder_name = folder_name.parent_path();
   parts.source = folder_name.filename().string();
-  parts.split = text("by lesion, stratified by class; validation ", split.validation, ", test ",
-                     split.test, ", seed ", split.seed);
+  parts.split = text("by lesion and patient, stratified by class; validation ", split.validation,
+                     ", test ", split.test, ", seed ", split.seed);
   return parts;
 }
 
@@ -54,7 +58,8 @@ Json to_json(const DataParts& parts) {
                        {"split", parts.split},
                        {"left_out", Json::object({{"missing", parts.report.missing},
                                                   {"corrupt", parts.report.corrupt},
-                                                  {"unlabelled", parts.report.unlabelled}})}});
+                                                  {"unlabelled", parts.report.unlabelled},
+                                                  {"unmapped", parts.report.unmapped}})}});
 }
 
 void write_split(const std::filesystem::path& path, const DataParts& parts) {

@@ -15,8 +15,8 @@ AugmentOptions mirrored() {
   return options;
 }
 
-/// What one ViT arm of the demo trains for. Small batches leave the first plateau sooner, and so does
-/// this learning rate: at 1e-3 a ViT from scratch is still on it after 13,000 images.
+/// What one ViT arm of the demo trains for. Small batches leave the first plateau sooner, and so
+/// does this learning rate: at 1e-3 a ViT from scratch is still on it after 13,000 images.
 StageSchedule classifier_schedule(std::int64_t steps) {
   return {.steps = steps,
           .batch_size = 32,

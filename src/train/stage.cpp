@@ -13,11 +13,16 @@ namespace dermis {
 
 TrainOptions train_options(const StageSchedule& schedule, const StageContext& context,
                            const std::string& name, Json configuration) {
+  check_argument(schedule.validations >= 1, "[", name, "] expected validations of at least 1, got ",
+                 schedule.validations);
   configuration["seed"] = context.seed;
+  const auto log_every = std::max<std::int64_t>(1, schedule.steps / 50);
+  const auto between = std::max<std::int64_t>(1, schedule.steps / schedule.validations / log_every);
   return {.name = name,
           .directory = context.out.empty() ? std::filesystem::path() : context.out / name,
           .steps = schedule.steps,
           .batch_size = schedule.batch_size,
+          .accumulate = schedule.accumulate,
           .learning_rate = schedule.learning_rate,
           .minimum_learning_rate = schedule.minimum_learning_rate,
           .warmup_steps = schedule.warmup_steps,
@@ -26,10 +31,13 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
           .ema_decay = schedule.ema_decay,
           .bf16 = context.bf16,
           .seed = context.seed,
-          .log_every = std::max<std::int64_t>(1, schedule.steps / 50),
+          .log_every = log_every,
           .checkpoint_every = std::max<std::int64_t>(100, schedule.steps / 8),
+          .keep_checkpoints = schedule.keep_checkpoints,
+          .validate_every = between * log_every,
           .resume = context.resume,
           .progress = context.progress,
+          .tensorboard = context.tensorboard,
           .configuration = std::move(configuration)};
 }
 
@@ -78,6 +86,12 @@ std::string fingerprint(const PixelSet& set) {
 }
 
 at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptions& options,
+                     std::uint64_t seed, const std::string& purpose, at::Device device) {
+  return augmented(set, batch, RecipeOptions{.recipe = Recipe::Lesion, .lesion = options}, seed,
+                   purpose, device);
+}
+
+at::Tensor augmented(const PixelSet& set, const Batch& batch, const RecipeOptions& options,
                      std::uint64_t seed, const std::string& purpose, at::Device device) {
   std::vector<std::int64_t>
       keys;  // draws of one batch may belong to different passes: the pair becomes one key

@@ -35,7 +35,7 @@ std::string synthesis_key(const Generator& generator, std::uint64_t seed) {
 }
 
 std::string sample_id(const std::string& class_name, std::int64_t index) {
-  char number[16];
+  char number[32];
   std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(index));
   return "synthetic_" + class_name + "_" + number;
 }

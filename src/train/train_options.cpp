@@ -25,6 +25,13 @@ void check(const TrainOptions& options) {
   expect(options.clip_norm >= 0, "clip_norm of at least 0", options.clip_norm);
   expect(options.ema_decay >= 0 && options.ema_decay < 1, "ema_decay in [0, 1)", options.ema_decay);
   expect(options.log_every >= 1, "log_every of at least 1", static_cast<double>(options.log_every));
+  expect(options.accumulate >= 1 && options.batch_size % options.accumulate == 0,
+         "accumulate to divide batch_size", static_cast<double>(options.accumulate));
+  expect(options.keep_checkpoints >= 1, "keep_checkpoints of at least 1",
+         static_cast<double>(options.keep_checkpoints));
+  expect(options.validate_every >= 0 && options.validate_every % options.log_every == 0,
+         "validate_every to be a multiple of log_every",
+         static_cast<double>(options.validate_every));
   expect(options.checkpoint_every >= 0, "checkpoint_every of at least 0",
          static_cast<double>(options.checkpoint_every));
 }
@@ -40,6 +47,8 @@ Json configuration_of(const TrainOptions& options, const std::vector<ParameterGr
   return Json::object({{"name", options.name},
                        {"steps", options.steps},
                        {"batch_size", options.batch_size},
+                       {"accumulate", options.accumulate},
+                       {"validate_every", options.validate_every},
                        {"learning_rate", options.learning_rate},
                        {"minimum_learning_rate", options.minimum_learning_rate},
                        {"warmup_steps", options.warmup_steps},

@@ -1,16 +1,12 @@
 #pragma once
 /// \file
-/// A small module, folders of one test, and a limit on file sizes as a full disk.
+/// A small module and its copies.
 
-#include <sys/resource.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "dermis/io/tensors.hpp"
@@ -18,31 +14,9 @@
 
 namespace dermis::test::training {
 
-inline void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-/// While it lives, no file of this process may grow beyond `bytes`: a full disk that works for
-/// root.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG
-    getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limit{bytes, old_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int);
-};
+using dermis::test::FileSizeLimit;
+using dermis::test::ScratchFolder;
+using dermis::test::write_text;
 
 inline at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed, double scale = 1) {
   return at::randn(shape, at::detail::createCPUGenerator(seed), at::kFloat) * scale;

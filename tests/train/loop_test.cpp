@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "dermis/layers/autocast.hpp"
 #include "dermis/train/checkpoint.hpp"
-#include "dermis/train/precision.hpp"
 #include "tiny_run.hpp"
 
 using namespace dermis;
@@ -21,19 +21,18 @@ TEST_CASE("train: the loss falls, the curve and the metrics file say so") {
   options.steps = 200;
   options.ema_decay = 0;
   std::vector<std::int64_t> logged;
-  const TrainResult result = train(
-      module, parameter_groups(module), sampler(),
-      [&](const Batch& batch) {
-        CHECK(module.is_training());
-        CHECK(batch.indices.sizes() == at::IntArrayRef{7});
-        CHECK(batch.indices[3].item<std::int64_t>() == batch.draws[3].index);
-        return regression(module, batch);
-      },
-      options,
-      [&](std::int64_t step) {
-        logged.push_back(step);
-        module.eval();  // an evaluation that forgets to switch back
-      });
+  const TrainResult result =
+      train(module, parameter_groups(module), sampler(),
+            [&](const Batch& batch) {
+              CHECK(module.is_training());
+              CHECK(batch.indices.sizes() == at::IntArrayRef{7});
+              CHECK(batch.indices[3].item<std::int64_t>() == batch.draws[3].index);
+              return regression(module, batch);
+            },
+            options, {.on_log = [&](std::int64_t step) {
+              logged.push_back(step);
+              module.eval();  // an evaluation that forgets to switch back
+            }});
   CHECK(result.steps == 200);
   CHECK(result.image_passes == 1400);
   CHECK(result.skipped == 0);

@@ -9,8 +9,10 @@
 #include "dermis/train/generator.hpp"
 #include "dermis/train/masked.hpp"
 #include "dermis/train/recipe.hpp"
+#include "stripes.hpp"
 
 using namespace dermis;
+using namespace dermis::test;
 namespace fs = std::filesystem;
 
 namespace {
@@ -20,43 +22,6 @@ struct Folder {
   Folder() { fs::create_directories(path); }
   ~Folder() { fs::remove_all(path); }
 };
-
-/// Two classes that a network can tell apart: a bright disc's place is random, but one class has
-/// stripes, the other has not.
-PixelSet striped(std::int64_t count, std::uint64_t seed) {
-  PixelSet set;
-  set.classes = {"plain", "striped"};
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  set.images = torch::empty({count, 3, 16, 16}, torch::kByte);
-  std::vector<std::int64_t> labels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto label = static_cast<int>(i % 2);
-    auto image = torch::rand({3, 16, 16}, generator) * 60 + 90;
-    if (label == 1) image.slice(1, 0, 16, 4) += 90;
-    set.images[i].copy_(image.to(torch::kByte));
-    Sample sample;
-    sample.id = "image" + std::to_string(seed) + "_" + std::to_string(i);
-    sample.lesion = sample.id;
-    sample.label = label;
-    sample.original_width = 16;
-    sample.original_height = 16;
-    set.samples.push_back(sample);
-    labels.push_back(label);
-  }
-  set.labels = torch::tensor(labels, torch::kLong);
-  return set;
-}
-
-const ViTOptions small{.patch_size = 4, .dim = 32, .depth = 2, .heads = 2, .mean_pooling = true};
-StageContext quiet(const fs::path& out = {}) {
-  return {.out = out, .seed = 1, .progress = false};
-}
-StageSchedule steps(std::int64_t count) {
-  return {.steps = count,
-          .batch_size = 16,
-          .learning_rate = 2e-3,
-          .warmup_steps = std::min<std::int64_t>(5, count)};
-}
 
 Generator tiny_generator(const PixelSet& training, Objective objective) {
   const auto autoencoder =

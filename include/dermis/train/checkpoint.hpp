@@ -24,10 +24,12 @@ struct Checkpoint {
 };
 
 /// Writes `directory`/step-XXXXXXXX.safetensors, then the manifest `directory`/checkpoint.json that
-/// names it with its fingerprint, then deletes older tensor files. Each file is written beside and
-/// renamed, so that killing the process at any point leaves the former or the new checkpoint.
-/// \throws std::runtime_error if a file cannot be written; the former checkpoint then still stands
-void save_checkpoint(const std::filesystem::path& directory, const Checkpoint& checkpoint);
+/// names it with its fingerprint, then deletes older tensor files but the newest `keep`. Each file
+/// is written beside and renamed, so that killing the process at any point leaves the former or the
+/// new checkpoint. \throws std::runtime_error if a file cannot be written; the former checkpoint
+/// then still stands
+void save_checkpoint(const std::filesystem::path& directory, const Checkpoint& checkpoint,
+                     std::int64_t keep = 1);
 
 /// The checkpoint of `directory`; nothing if it has no manifest (or does not exist).
 /// \throws std::runtime_error if the manifest or its tensors are damaged

@@ -26,6 +26,8 @@ struct TrainOptions {
       directory;                 ///< of metrics.jsonl and checkpoint/; empty = nothing is written
   std::int64_t steps = 1000;     ///< optimizer steps
   std::int64_t batch_size = 32;  ///< images a step
+  std::int64_t accumulate = 1;   ///< equal parts that a batch is computed in, one after the other,
+                                 ///< to save memory; their gradients add up to the batch's
   double learning_rate = 1e-3;   ///< at the end of the warm-up
   double minimum_learning_rate = 0;  ///< at the end of training
   std::int64_t warmup_steps = 0;
@@ -39,17 +41,20 @@ struct TrainOptions {
   std::uint64_t seed = 0;               ///< of Batch::generator
   std::int64_t log_every = 50;          ///< steps; the last step is always logged
   std::int64_t checkpoint_every = 500;  ///< steps; 0 = only on Ctrl-C and at the end
-  bool resume = false;                  ///< go on from the checkpoint; false removes an earlier run
-  bool progress = true;                 ///< progress bar on stderr
+  std::int64_t keep_checkpoints = 1;  ///< the newest that stay on the disk; resuming takes the last
+  std::int64_t validate_every = 0;    ///< steps, a multiple of log_every; 0 = at the end only
+  bool resume = false;                ///< go on from the checkpoint; false removes an earlier run
+  bool progress = true;               ///< progress bar on stderr
+  bool tensorboard = false;           ///< event files in directory/tensorboard, at log points
   Json configuration = Json::object();  ///< must agree on resume: model, data, loss
 };
 
 /// What a step function gets.
 struct Batch {
   std::int64_t step;        ///< from 0
-  std::vector<Draw> draws;  ///< batch_size of them
-  at::Tensor indices;       ///< int64 [batch_size], draws[i].index, on the CPU
-  at::Generator generator;  ///< CPU, seeded by (seed, name, step): drop path, masks, noise
+  std::vector<Draw> draws;  ///< batch_size / accumulate of them
+  at::Tensor indices;       ///< int64 [draws], draws[i].index, on the CPU
+  at::Generator generator;  ///< CPU, seeded by (seed, name, part, step): drop path, masks, noise
 };
 
 /// What a step function returns.
@@ -71,13 +76,24 @@ struct LogPoint {
 struct TrainResult {
   std::int64_t steps = 0;         ///< as asked for; steps of earlier, interrupted runs included
   std::int64_t image_passes = 0;  ///< steps * batch_size
-  std::int64_t skipped = 0;  ///< steps without update because loss or gradients were not finite
-  double seconds = 0;        ///< wall clock, earlier runs included
-  bool loaded = false;       ///< the run was finished before: weights came from the disk
+  std::int64_t skipped = 0;    ///< steps without update because loss or gradients were not finite
+  double seconds = 0;          ///< wall clock, earlier runs included
+  bool loaded = false;         ///< the run was finished before: weights came from the disk
+  std::int64_t best_step = 0;  ///< of the weights that were kept; `steps` without validation
   std::vector<LogPoint> curve;
 };
 
-/// Trains `module` with AdamW; afterwards it holds the final (EMA, if on) weights in eval mode.
+/// What a caller may add to a run.
+struct TrainHooks {
+  std::function<void(std::int64_t step)> on_log{};  ///< after each log point, with the steps done
+  /// How good the module is now, higher is better; called in eval mode, without gradients and with
+  /// the EMA weights where EMA is on. The weights of the best value are what the run ends with (and
+  /// what a resumed run still knows); the value is logged as "validation".
+  std::function<double()> validate{};
+};
+
+/// Trains `module` with AdamW; afterwards it holds the final (EMA, if on) weights in eval
+/// mode, or with TrainHooks::validate the best ones.
 ///
 /// A step: train mode; `step` under autocast; backward; gradient clipping; AdamW with the scheduled
 /// learning rate; EMA. A loss or gradient that is not finite skips the update; twenty in a row
@@ -97,7 +113,6 @@ struct TrainResult {
 ///
 /// \param module  owner of every parameter of `groups` (two modules trained together: a container)
 /// \param groups  see parameter_groups, layer_decay_groups
-/// \param on_log  called after each log point with the steps done
 /// \throws Interrupted after Ctrl-C (see InterruptGuard)
 /// \throws std::invalid_argument on options out of range, parameters outside of `module`, a loss
 ///         that is no scalar or has no graph
@@ -105,8 +120,7 @@ struct TrainResult {
 ///         checkpoint is of another configuration
 TrainResult train(torch::nn::Module& module, std::vector<ParameterGroup> groups,
                   const Sampler& sampler, const std::function<StepLoss(const Batch&)>& step,
-                  const TrainOptions& options,
-                  const std::function<void(std::int64_t step)>& on_log = {});
+                  const TrainOptions& options, const TrainHooks& hooks = {});
 
 /// The curve as JSON, an array of objects with step, loss, learning_rate, gradient_norm and the
 /// values.

@@ -3,6 +3,7 @@
 /// Masked-autoencoder pre-training, and how well the hidden patches are filled in.
 
 #include "dermis/models/mae.hpp"
+#include "dermis/train/encoder.hpp"
 #include "dermis/train/stage.hpp"
 
 namespace dermis {
@@ -25,6 +26,8 @@ void visit_fields(Self& o, Visitor&& visit) {
 struct PretrainedMAE {
   MAE model{nullptr};
   Normalization normalization;
+
+  Encoder encoder() const { return {model.ptr(), model->options.encoder, normalization}; }
 };
 
 /// Pre-trains on images alone; labels are not read.

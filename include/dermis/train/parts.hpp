@@ -21,10 +21,11 @@ struct DataParts {
 /// The phantom's own parts.
 DataParts phantom_parts(const PhantomOptions& options, int threads);
 
-/// A folder with a labels CSV, split by lesion.
+/// A folder with a labels file (without one: a sub-folder a class), split by lesion and patient.
 DataParts folder_parts(const std::filesystem::path& images, const std::filesystem::path& labels_csv,
                        const FolderOptions& folder, const SplitOptions& split,
-                       std::int64_t image_size, int threads);
+                       std::int64_t image_size, int threads,
+                       const DermoscopyOptions& preprocessing = {});
 
 /// source, classes, image_size, train, validation, test (images by class), split, left_out{missing,
 /// corrupt, unlabelled}.

@@ -9,8 +9,9 @@
 #include <type_traits>
 
 #include "dermis/core/options.hpp"
-#include "dermis/data/augment.hpp"
+#include "dermis/data/mixup.hpp"
 #include "dermis/data/pixels.hpp"
+#include "dermis/data/recipes.hpp"
 #include "dermis/layers/parameter.hpp"
 #include "dermis/train/loop.hpp"
 
@@ -20,6 +21,7 @@ namespace dermis {
 struct StageSchedule {
   std::int64_t steps = 1000;
   std::int64_t batch_size = 64;
+  std::int64_t accumulate = 1;  ///< equal parts that a batch is computed in, to save memory
   double learning_rate = 1e-3;  ///< reached after the warm-up
   double minimum_learning_rate = 0;
   std::int64_t warmup_steps = 50;
@@ -28,6 +30,8 @@ struct StageSchedule {
   double clip_norm = 1.0;  ///< 0 = off
   double ema_decay =
       0;  ///< 0 = off; otherwise the averaged weights are what is evaluated and saved
+  std::int64_t validations = 10;      ///< during training, where there is something to validate on
+  std::int64_t keep_checkpoints = 1;  ///< the newest that stay on the disk
 
   std::int64_t image_passes() const { return steps * batch_size; }
 };
@@ -37,6 +41,7 @@ requires std::same_as<std::remove_const_t<Self>, StageSchedule>
 void visit_fields(Self& o, Visitor&& visit) {
   visit("steps", o.steps);
   visit("batch_size", o.batch_size);
+  visit("accumulate", o.accumulate);
   visit("learning_rate", o.learning_rate);
   visit("minimum_learning_rate", o.minimum_learning_rate);
   visit("warmup_steps", o.warmup_steps);
@@ -44,6 +49,8 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("beta2", o.beta2);
   visit("clip_norm", o.clip_norm);
   visit("ema_decay", o.ema_decay);
+  visit("validations", o.validations);
+  visit("keep_checkpoints", o.keep_checkpoints);
 }
 
 template <class Self, class Visitor>
@@ -59,6 +66,23 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("saturation", o.saturation);
 }
 
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, MixupOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("mixup_alpha", o.mixup_alpha);
+  visit("cutmix_alpha", o.cutmix_alpha);
+  visit("switch_probability", o.switch_probability);
+  visit("probability", o.probability);
+}
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, DermoscopyOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("crop_border", o.crop_border);
+  visit("colour_constancy", o.colour_constancy);
+  visit("remove_hair", o.remove_hair);
+}
+
 /// Where and how a program runs its stages.
 struct StageContext {
   std::filesystem::path out;  ///< each stage writes below out/<stage name>
@@ -67,6 +91,7 @@ struct StageContext {
   bool resume = false;  ///< finished stages are loaded, an interrupted one goes on
   bool bf16 = false;    ///< bfloat16 autocast in training
   bool progress = true;
+  bool tensorboard = false;  ///< event files in out/<stage name>/tensorboard
 };
 
 /// The loop's options for stage `name`; `configuration` (model, data, loss) must agree on resume.
@@ -92,6 +117,8 @@ std::string fingerprint(const PixelSet& set);
 /// Augmented views of a batch: float [B, 3, S, S] in 0..1 on `device`. What a view looks like
 /// depends on (seed, purpose, epoch, image) alone.
 at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptions& options,
+                     std::uint64_t seed, const std::string& purpose, at::Device device);
+at::Tensor augmented(const PixelSet& set, const Batch& batch, const RecipeOptions& options,
                      std::uint64_t seed, const std::string& purpose, at::Device device);
 
 /// Calls `body(first, last)` over rows in pieces of `batch_size`, without gradients.
