@@ -92,7 +92,7 @@ std::string stroke_of(std::size_t index) {
 
 std::string curve(const std::vector<Point>& points, const Axis& x, const Axis& y,
                   const std::string& style, const std::string& fill) {
-  std::string path, dots;
+  std::string path, dots, last;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!points[i].valid) continue;
     const bool starts = i == 0 || !points[i - 1].valid;
@@ -102,9 +102,53 @@ std::string curve(const std::vector<Point>& points, const Axis& x, const Axis& y
     if ((starts && ends) || points.size() <= 12) {
       dots += text("<circle cx=\"", px, "\" cy=\"", py, "\" r=\"3\" style=\"fill:", fill, "\"/>\n");
     }
-    path += text(starts ? "M" : "L", px, " ", py);
+    const std::string at = text(px, " ", py);
+    if (starts || at != last) path += (starts ? "M" : "L") + at;
+    last = at;
   }
   return text("<path d=\"", path, "\" style=\"", style, "\"/>\n", dots);
+}
+
+std::string marker(double x, double y, std::size_t index, const std::string& name = "") {
+  const std::string title = name.empty() ? "" : "<title>" + escape(name) + "</title>";
+  return text("<circle cx=\"", coordinate(x), "\" cy=\"", coordinate(y),
+              "\" r=\"4\" style=\"fill:", colour(index), ";fill-opacity:.75\">", title,
+              "</circle>\n");
+}
+
+/// Points without a line. Names stand on the side of the marker where there is more room.
+std::string scattered(const Series& series, const std::vector<Point>& points, const Axis& x,
+                      const Axis& y, std::size_t index) {
+  std::string body;
+  const bool written = points.size() <= 12;
+  const double middle = (x(x.low()) + x(x.high())) / 2;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (!points[i].valid) continue;
+    const double px = x(points[i].x), py = y(points[i].y);
+    const std::string name = series.point_names.empty() ? "" : series.point_names[i];
+    body += marker(px, py, index, name);
+    if (name.empty() || !written) continue;
+    body += px < middle ? text_at(px + 8, py + 4.5, shortened(name, 24), "ink")
+                        : text_at(px - 8, py + 4.5, shortened(name, 24), "ink", "end");
+  }
+  return body;
+}
+
+void check_series(const Series& series, bool unit_axes) {
+  check_argument(series.xs.size() == series.ys.size(), "[chart] expected as many ys as xs in '",
+                 series.name, "', got ", series.ys.size(), " and ", series.xs.size());
+  const std::size_t named = series.point_names.size();
+  check_argument(named == 0 || (series.markers && named == series.xs.size()),
+                 "[chart] expected a name for each of the ", series.xs.size(), " markers of '",
+                 series.name, "', got ", named, series.markers ? "" : " and a line");
+  if (!unit_axes) return;
+  for (const std::vector<double>* values : {&series.xs, &series.ys}) {
+    for (const double value : *values) {
+      // Probabilities in single precision may exceed 1 by a rounding error.
+      check_argument(!std::isfinite(value) || std::abs(value - 0.5) <= 0.5 + 1e-6,
+                     "[chart] expected values in [0, 1] in '", series.name, "', got ", value);
+    }
+  }
 }
 
 /// Legend entries in rows that fit between `left` and `right`; `y` is the first row's baseline and
@@ -119,7 +163,8 @@ std::string legend(const std::vector<Series>& series, double left, double right,
       x = left;
       y += 20;
     }
-    body += line_at(x, y - 4.5, x + 20, y - 4.5, stroke_of(i));
+    body += series[i].markers ? marker(x + 10, y - 4.5, i)
+                              : line_at(x, y - 4.5, x + 20, y - 4.5, stroke_of(i));
     body += text_at(x + 27, y, name, "ink");
     x += width;
   }
@@ -129,13 +174,15 @@ std::string legend(const std::vector<Series>& series, double left, double right,
 }  // namespace
 
 std::string to_svg(const LineChart& chart) {
-  constexpr double width = 720, right = 704;
+  check_argument(!(chart.unit_axes && chart.log_y),
+                 "[chart] expected unit axes or a logarithmic one in '", chart.title,
+                 "', got both");
+  const double width = chart.unit_axes ? 480 : 720, right = width - 16;
   Range x_range, y_range;
   std::vector<std::vector<Point>> curves;
   bool named = chart.series.size() > 1;
   for (const Series& series : chart.series) {
-    check_argument(series.xs.size() == series.ys.size(), "[chart] expected as many ys as xs in '",
-                   series.name, "', got ", series.ys.size(), " and ", series.xs.size());
+    check_series(series, chart.unit_axes);
     curves.push_back(points_of(series, chart.log_y));
     for (const Point& point : curves.back()) {
       if (!point.valid) continue;
@@ -154,7 +201,7 @@ std::string to_svg(const LineChart& chart) {
   }
   if (!chart.y_label.empty()) body += text_at(0, y += 24, chart.y_label, "soft");
   const bool empty = x_range.low > x_range.high;
-  const double top = y + 14, bottom = top + (empty ? 60 : 260);
+  const double top = y + 14, bottom = top + (empty ? 60 : chart.unit_axes ? 420 : 260);
   const double height = bottom + (chart.x_label.empty() ? 28 : 48);
   const std::string title = chart.title.empty() ? "Line chart" : chart.title;
   if (empty) {
@@ -162,6 +209,7 @@ std::string to_svg(const LineChart& chart) {
     return svg_element(width, height, title, body);
   }
 
+  if (chart.unit_axes) x_range = y_range = {0, 1};
   // Zero is worth its space where it takes little.
   if (!chart.log_y && y_range.low > 0 && y_range.low < 0.35 * y_range.high) y_range.add(0);
 
@@ -189,14 +237,17 @@ std::string to_svg(const LineChart& chart) {
     body += text_at((left + right) / 2, bottom + 41, chart.x_label, "soft", "middle");
   }
   for (std::size_t i = 0; i < curves.size(); ++i) {
-    if (curves[i].size() <= long_curve) continue;
+    // A mean of stretches would not be the ROC curve.
+    const bool whole = chart.series[i].markers || chart.unit_axes;
+    if (whole || curves[i].size() <= long_curve) continue;
     body +=
         curve(extremes(curves[i], 400), x_axis, y_axis,
               text("stroke:", colour(i), ";stroke-width:1;stroke-opacity:.25;fill:none"), "none");
     curves[i] = means(curves[i], 150);
   }
   for (std::size_t i = 0; i < curves.size(); ++i) {
-    body += curve(curves[i], x_axis, y_axis, stroke_of(i), colour(i));
+    body += chart.series[i].markers ? scattered(chart.series[i], curves[i], x_axis, y_axis, i)
+                                    : curve(curves[i], x_axis, y_axis, stroke_of(i), colour(i));
   }
   return svg_element(width, height, title, body);
 }

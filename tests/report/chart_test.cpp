@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <stdexcept>
 
 #include "markup_check.hpp"
@@ -117,6 +118,91 @@ TEST_CASE("line chart: xs and ys of unequal length are refused") {
   chart.series[1].ys.pop_back();
   CHECK_THROWS_WITH(to_svg(chart),
                     "[chart] expected as many ys as xs in 'validation', got 1 and 2");
+}
+
+TEST_CASE("line chart: unit axes hold an ROC curve with readers as named points") {
+  LineChart chart{.title = "ROC", .x_label = "1 - specificity", .y_label = "sensitivity"};
+  chart.unit_axes = true;
+  chart.series = {{"model", {0, 0.1, 0.4, 0.6}, {0, 0.5, 0.7, 0.8}},
+                  {.name = "readers",
+                   .xs = {0.2, 0.8, missing},
+                   .ys = {0.5, 0.25, 0.5},
+                   .markers = true,
+                   .point_names = {"reader 1", "<2>", "absent"}}};
+  const std::string svg = to_svg(chart);
+  CHECK(fixtures::elements(svg).front() == "svg");
+  CHECK(fixtures::count(svg, "<path ") == 1);      // the model's
+  CHECK(fixtures::count(svg, "r=\"4\"") == 3);     // two readers and the legend
+  CHECK(fixtures::count(svg, ">reader 1<") == 2);  // on hovering and beside the marker
+  CHECK(fixtures::count(svg, ">&lt;2&gt;<") == 2);
+  CHECK_THAT(svg, !Contains("absent"));
+  // Both axes end at 0 and 1 though no value does, and are equally long.
+  CHECK(fixtures::count(svg, ">0.0<") == 2);
+  CHECK(fixtures::count(svg, ">1.0<") == 2);
+  const std::vector<double> x = fixtures::numbers(svg, "circle", "cx");  // legend, model, readers
+  const std::vector<double> y = fixtures::numbers(svg, "circle", "cy");
+  REQUIRE(x.size() == 7);
+  const double per_x = (x[4] - x[1]) / 0.6, per_y = (y[1] - y[4]) / 0.8;
+  CHECK(per_x == Approx(per_y).epsilon(0.02));
+  CHECK(x[5] == Approx(x[1] + 0.2 * per_x).margin(0.11));
+  CHECK(y[6] == Approx(y[1] - 0.25 * per_y).margin(0.11));
+}
+
+TEST_CASE("line chart: many markers keep their names for the tooltip") {
+  LineChart chart;
+  chart.series = {{.name = "readers", .markers = true}};
+  for (int i = 0; i < 2000; ++i) {
+    chart.series[0].xs.push_back(i);
+    chart.series[0].ys.push_back(i % 7);
+    chart.series[0].point_names.push_back("reader " + std::to_string(i));
+  }
+  const std::string svg = to_svg(chart);
+  CHECK(fixtures::count(svg, "<circle ") == 2001);  // no mean of stretches, and the legend's
+  CHECK(fixtures::count(svg, ">reader 7<") == 1);
+  CHECK(fixtures::count(svg, "<path ") == 0);
+}
+
+TEST_CASE("line chart: a long curve on unit axes keeps its course and stays small") {
+  LineChart chart;
+  chart.unit_axes = true;
+  chart.series.resize(1);
+  for (int i = 0; i <= 50000; ++i) {
+    chart.series[0].xs.push_back(i / 50000.0);
+    chart.series[0].ys.push_back(i < 25000 ? 0 : 1);
+  }
+  const std::string svg = to_svg(chart);
+  CHECK(fixtures::count(svg, "<path ") == 1);
+  CHECK(svg.size() < 80000);
+  // A step: every point is at the bottom or at the top, none between, as a mean would be.
+  const std::size_t path = svg.find("<path d=");
+  const std::string course = svg.substr(path, svg.find(" style", path) - path);
+  std::set<std::string> heights;
+  for (std::size_t at = course.find(' ', 7); at != std::string::npos; at = course.find(' ', at + 1))
+    heights.insert(course.substr(at, course.find_first_of("L\"", at) - at));
+  CHECK(heights.size() == 2);
+}
+
+TEST_CASE("line chart: what does not fit unit axes or markers is refused") {
+  LineChart chart;
+  chart.unit_axes = true;
+  chart.series = {{"roc", {0, 1}, {0, 1 + 1e-7}}};
+  CHECK_NOTHROW(to_svg(chart));
+  chart.series[0].ys[1] = 1.5;
+  CHECK_THROWS_WITH(to_svg(chart), "[chart] expected values in [0, 1] in 'roc', got 1.5");
+  chart.series[0].ys[1] = 1;
+  chart.log_y = true;
+  chart.title = "ROC";
+  CHECK_THROWS_WITH(to_svg(chart),
+                    "[chart] expected unit axes or a logarithmic one in 'ROC', got both");
+  chart.log_y = false;
+  chart.series[0].point_names = {"a", "b"};
+  CHECK_THROWS_WITH(to_svg(chart),
+                    "[chart] expected a name for each of the 2 markers of 'roc', got 2 and a line");
+  chart.series[0].markers = true;
+  CHECK_NOTHROW(to_svg(chart));
+  chart.series[0].point_names.pop_back();
+  CHECK_THROWS_WITH(to_svg(chart),
+                    "[chart] expected a name for each of the 2 markers of 'roc', got 1");
 }
 
 TEST_CASE("bar chart: bars, whiskers, figures and the reference are there and in place") {

@@ -14,16 +14,21 @@ struct Series {
   std::string name;
   std::vector<double> xs;
   std::vector<double> ys;  ///< as many as xs; values that are not finite interrupt the line
+  bool markers = false;    ///< points alone, no line between them
+  /// A name a marker, or none at all: a tooltip, also written beside it where there are at most 12.
+  std::vector<std::string> point_names = {};
 };
 
-/// Curves over a common x axis, linear or logarithmic in y. A series of more than 1,000 points is
-/// drawn as its range (faint) and its mean in 150 stretches.
+/// Curves and points over a common x axis, linear or logarithmic in y. A line of more than 1,000
+/// points is drawn as its range (faint) and its mean in 150 stretches, unless `unit_axes` is set.
 struct LineChart {
   std::string title;
   std::string x_label;
   std::string y_label;
   std::vector<Series> series;
   bool log_y = false;  ///< logarithmic y axis; values of 0 and below are left out
+  /// Both axes from 0 to 1 in a square, for ROC curves and reliability diagrams.
+  bool unit_axes = false;
 };
 
 struct Bar {
@@ -52,7 +57,8 @@ struct BarChart {
 };
 
 /// The chart as an `<svg>` element, all text escaped. A chart without a finite value says "no
-/// data". Throws std::invalid_argument if a series has not as many ys as xs.
+/// data". Throws std::invalid_argument if a series has not as many ys as xs, point names that are
+/// not as many or without `markers`; with `unit_axes` for values outside [0, 1] or `log_y`.
 std::string to_svg(const LineChart& chart);
 std::string to_svg(const BarChart& chart);
 
