@@ -36,7 +36,6 @@ bool run(const Program& program) {
   const auto& train = r.parts.train;  // the only part that any weight sees
   const auto& validation = r.parts.validation;
   const auto& test = r.parts.test;
-  const auto classes = static_cast<std::int64_t>(train.classes.size());
   const auto normalization = measure_normalization(train);
   const auto curve = [&](const std::string& stage) {
     return &r.curves.emplace_back(stage, TrainResult{}).second;
@@ -72,10 +71,9 @@ bool run(const Program& program) {
   const auto judge = train_classifier(train, normalization, recipe.teacher, context,
                                       "real_balanced", curve("real_balanced"));
   add_arm("real_balanced", "real images alone, classes drawn equally often", judge, tune_passes);
-  r.drawn = synthesize(
-      generator,
-      std::vector<std::int64_t>(static_cast<std::size_t>(classes), recipe.judged_per_class),
-      program.seed + 1, context.out / "judged");
+  r.drawn = synthesize(generator,
+                       std::vector<std::int64_t>(train.classes.size(), recipe.judged_per_class),
+                       program.seed + 1, context.out / "judged");
   measure_generation(r, judge);
 
   add_arm("real_synthetic", "real and synthetic images, from scratch",
@@ -99,7 +97,7 @@ bool run(const Program& program) {
                                               std::max<std::int64_t>(1, validation.size() / 8)),
                       program.seed);
   const auto teacher = train_classifier(mixed, normalization, recipe.teacher, context, "teacher",
-                                        curve("teacher"), mae.model);
+                                        curve("teacher"), mae.encoder());
   add_arm("teacher", "pre-trained as a masked autoencoder, fine-tuned on real and synthetic images",
           teacher, tune_passes + mae_passes);
 

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "dermis/train/linear_probe.hpp"
 #include "program.hpp"
 
 using namespace dermis;
@@ -19,20 +20,34 @@ int main(int argc, char** argv) {
   program.add_synthetic_option();
   program.add_training_options("out/finetune");
   std::filesystem::path init;
-  program.app.add_option("--init", init,
-                         "mae.safetensors that `pretrain` wrote; without it: from scratch");
+  bool probe = false, select_best = false;
+  program.app.add_option(
+      "--init", init,
+      "mae.safetensors that `pretrain` wrote, a classifier, or weights converted "
+      "as docs/weights.md shows; without it: from scratch");
+  program.app
+      .add_flag("--linear-probe", probe,
+                "train a linear layer alone, on the frozen encoder of --init")
+      ->needs("--init");
+  program.app.add_flag("--select-best", select_best,
+                       "keep the weights that do best on the validation part, not the last ones");
   return program.run(argc, argv, [&] {
     const auto context = program.context();
-    auto recipe = program.recipe();
-    PretrainedMAE mae;
-    if (!init.empty()) mae = load_mae(init, context.device);
+    const auto recipe = program.recipe();
+    const auto encoder = init.empty() ? Encoder{} : load_encoder(init, context.device);
     const auto parts = program.parts(recipe);
     write_split(context.out / "split.csv", parts);
     const auto normalization =
-        init.empty() ? measure_normalization(parts.train) : mae.normalization;
+        init.empty() ? measure_normalization(parts.train) : encoder.normalization;
+    const auto training = program.training_images(parts);
     const auto classifier =
-        train_classifier(program.training_images(parts), normalization, recipe.teacher, context,
-                         "classifier", nullptr, mae.model);
+        probe ? train_linear_probe(training, encoder,
+                                   {.training = recipe.teacher.training,
+                                    .augment = recipe.teacher.augment,
+                                    .mean_pooling = recipe.teacher.model.mean_pooling},
+                                   context, "linear_probe")
+              : train_classifier(training, normalization, recipe.teacher, context, "classifier",
+                                 nullptr, encoder, select_best ? &parts.validation : nullptr);
     save_classifier(context.out / "classifier.safetensors", classifier);
     std::cout << to_json(evaluate(classifier, parts.validation)).dump(2)
               << "\nmodel (figures above: validation part): "

@@ -44,7 +44,9 @@ int main(int argc, char** argv) {
     for (const auto& path : paths) {
       try {
         const auto image =
-            to_tensor(square_resized(read_image(path), size, Filter::Bicubic)).unsqueeze(0);
+            to_tensor(square_resized(preprocess(read_image(path), classifier.preprocessing), size,
+                                     Filter::Bicubic))
+                .unsqueeze(0);
         const auto probabilities = predict_probabilities(classifier, image);
         std::vector<std::string> row = {path.string()};
         for (Eigen::Index c = 0; c < probabilities.cols(); ++c) {

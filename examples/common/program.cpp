@@ -8,6 +8,7 @@
 
 #include "dermis/core/file.hpp"
 #include "dermis/core/interrupt.hpp"
+#include "dermis/data/class_map.hpp"
 
 namespace dermis {
 
@@ -27,13 +28,22 @@ void Program::add_data_options() {
                  "folder with your JPEG and PNG images; without it the embedded phantom is used");
   app.add_option(
       "--labels", labels,
-      "CSV: image,label[,lesion_id] or one-hot as ISIC 2018/2019; looked for in --data too");
+      "labels: CSV image,label[,lesion_id,patient_id], one-hot as ISIC 2018/2019, HAM10000, "
+      "ISIC 2020, or metadata.jsonl; looked for in --data too; without it: a sub-folder a "
+      "class");
   app.add_option("--classes", classes,
                  "classes to use, in this order: AK,SCC,DF,VASC; default: all of the CSV")
       ->delimiter(',');
   app.add_option("--lesions", lesions, "CSV with image,lesion_id, if --labels has no lesion_id");
   app.add_flag("--skip-missing", skip_missing,
                "leave out (and count) label rows whose image is missing, instead of stopping");
+  app.add_option("--label-column", label_column, "column of --labels that holds the class");
+  app.add_option("--class-map", class_map,
+                 "CSV from,to: other names for classes; an empty `to` leaves the class out");
+  app.add_flag("--crop-border", preprocessing.crop_border, "cut black borders off");
+  app.add_flag("--remove-hair", preprocessing.remove_hair, "paint over dark hair");
+  app.add_flag("--colour-constancy", preprocessing.colour_constancy,
+               "as under white light (Shades of Gray)");
 }
 
 void Program::add_training_options(const std::string& default_out) {
@@ -49,6 +59,7 @@ void Program::add_training_options(const std::string& default_out) {
   app.add_flag("--resume", resume,
                "go on from the checkpoints in --out; finished stages are loaded");
   app.add_flag("--bf16", bf16, "train in bfloat16 where it is safe");
+  app.add_flag("--tensorboard", tensorboard, "write TensorBoard event files beside the metrics");
   app.add_option(
       "--config", config,
       "JSON file whose keys override the preset's (see OUT/config.json for all of them)");
@@ -87,8 +98,12 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
 }
 
 DermaeRecipe Program::recipe() const {
+  return recipe(config);
+}
+
+DermaeRecipe Program::recipe(const std::filesystem::path& file) const {
   auto recipe = dermae_recipe(preset);
-  if (!config.empty()) options_from_json(recipe, Json::read(config), config.string());
+  if (!file.empty()) options_from_json(recipe, Json::read(file), file.string());
   set_image_size(recipe, image_size > 0 ? image_size : recipe.image_size);
   validate(recipe);
   return recipe;
@@ -111,23 +126,30 @@ DataParts Program::parts(const DermaeRecipe& recipe) const {
                            .image_size = recipe.image_size},
                           decode_threads());
   } else {
-    check_argument(
-        !labels.empty(),
-        "[data] --data needs --labels CSV with image,label[,lesion_id] or one-hot classes");
-    parts = folder_parts(
-        data, labels,
-        {.classes = classes,
-         .missing = skip_missing ? MissingImages::Skip : MissingImages::Fail,
-         .lesions_csv = lesions},
-        {.validation = recipe.validation_share, .test = recipe.test_share, .seed = seed},
-        recipe.image_size, decode_threads());
+    FolderOptions options{.classes = classes,
+                          .missing = skip_missing ? MissingImages::Skip : MissingImages::Fail,
+                          .lesions_csv = lesions,
+                          .label_column = label_column};
+    if (!class_map.empty()) options.class_map = read_class_map(class_map);
+    const SplitOptions split{
+        .validation = recipe.validation_share, .test = recipe.test_share, .seed = seed};
+    try {
+      parts = folder_parts(data, labels, options, split, recipe.image_size, decode_threads(),
+                           preprocessing);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::runtime_error& error) {
+      check_runtime(!labels.empty(), error.what(),
+                    " (without --labels, the sub-folders are the classes)");
+      throw;
+    }
   }
   for (const auto& message : parts.report.messages) std::cerr << "left out: " << message << '\n';
   std::cerr << text("data: ", parts.source, ", ", parts.train.classes.size(), " classes, ",
                     parts.train.size(), " training, ", parts.validation.size(), " validation, ",
                     parts.test.size(), " test images; left out: ", parts.report.missing,
                     " missing, ", parts.report.corrupt, " corrupt, ", parts.report.unlabelled,
-                    " without label\n");
+                    " without label, ", parts.report.unmapped, " of classes mapped to none\n");
   return parts;
 }
 
@@ -138,7 +160,12 @@ PixelSet Program::training_images(const DataParts& parts) const {
 
 StageContext Program::context() const {
   make_directories(out);
-  return {.out = out, .seed = seed, .device = at::Device(device), .resume = resume, .bf16 = bf16};
+  return {.out = out,
+          .seed = seed,
+          .device = at::Device(device),
+          .resume = resume,
+          .bf16 = bf16,
+          .tensorboard = tensorboard};
 }
 
 void Program::print_plan() const {

@@ -15,8 +15,8 @@ namespace dermis {
 struct Program {
   Program(const std::string& name, const std::string& description, const std::string& examples);
 
-  /// --data, --labels, --classes, --lesions, --skip-missing: whose images; without --data the
-  /// embedded phantom.
+  /// --data, --labels, --classes, ...: whose images, and what is done to them before they are
+  /// squared; without --data the embedded phantom.
   void add_data_options();
   /// --out, --preset, --image-size, --seed, --resume, --bf16, --config, --dry-run: how to train.
   void add_training_options(const std::string& default_out);
@@ -27,6 +27,7 @@ struct Program {
   int run(int argc, char** argv, const std::function<void()>& body);
 
   DermaeRecipe recipe() const;  ///< preset, then --config, then --image-size; validated
+  DermaeRecipe recipe(const std::filesystem::path& config) const;  ///< with another --config
   DataParts parts(const DermaeRecipe& recipe) const;  ///< loads images; prints what was left out
   PixelSet training_images(
       const DataParts& parts) const;  ///< the training part and, with --synthetic, those images
@@ -34,13 +35,14 @@ struct Program {
   int decode_threads() const;         ///< threads for decoding images
 
   CLI::App app;
-  std::filesystem::path data, labels, lesions, out, config, synthetic;
+  std::filesystem::path data, labels, lesions, class_map, out, config, synthetic;
   std::vector<std::string> classes;
-  std::string preset = "demo", device = "cpu";
+  std::string preset = "demo", device = "cpu", label_column;
+  DermoscopyOptions preprocessing;
   std::int64_t image_size = 0;
   std::uint64_t seed = 0;
   int threads = 0;
-  bool resume = false, bf16 = false, skip_missing = false, dry_run = false;
+  bool resume = false, bf16 = false, tensorboard = false, skip_missing = false, dry_run = false;
 
  private:
   void print_plan() const;
