@@ -1,80 +1,57 @@
-// Images a second of the demo's UNet (16 x 16 x 4 latents) and autoencoder (64 px), one thread.
-#include <benchmark/benchmark.h>
-#include <torch/torch.h>
-
-#include "dermis/models/kl_vae.hpp"
+// The denoising UNet: latents a second, forward and training step.
 #include "dermis/models/unet.hpp"
+#include "training.hpp"
 
 namespace {
 
 using namespace dermis;
 
-const auto one_thread = [] {
-  torch::set_num_threads(1);
-  return 0;
-}();
-
+/// For 4 x 32 x 32 latents, those of images of 256 px.
+UNet unet32() {
+  return UNet(UNetOptions{.channels = {128, 256, 256}, .attention = {0, 1, 1}, .num_classes = 9});
+}
+/// The demo's, for 4 x 16 x 16 latents.
 UNet demo_unet() {
   return UNet(UNetOptions{.num_classes = 8, .norm_groups = 8});
 }
-KLVAE demo_vae() {
-  return KLVAE(KLVAEOptions{.channels = {16, 32, 64}, .norm_groups = 8});
+
+struct Noisy {
+  Noisy(std::int64_t batch, std::int64_t side, std::int64_t classes)
+      : x(torch::randn({batch, 4, side, side})),
+        noise(torch::randn_like(x)),
+        t(torch::randint(0, 1000, {batch}, torch::kLong)),
+        labels(torch::randint(0, classes, {batch}, torch::kLong)) {}
+  at::Tensor x, noise, t, labels;
+};
+
+void forward(benchmark::State& state, bool bf16, UNet unet, const Noisy& batch) {
+  const torch::NoGradGuard no_grad;
+  const Autocast autocast(bf16);
+  unet->eval();
+  for (auto _ : state) benchmark::DoNotOptimize(unet->forward(batch.x, batch.t, batch.labels));
+  state.SetItemsProcessed(state.iterations() * batch.x.size(0));
 }
 
-void unet_train(benchmark::State& state) {
-  auto unet = demo_unet();
-  const auto batch = state.range(0);
-  const auto x = torch::randn({batch, 4, 16, 16});
-  const auto t = torch::randint(0, 1000, {batch}), labels = torch::randint(0, 9, {batch});
-  for (auto _ : state) {
-    unet->zero_grad();
-    (unet->forward(x, t, labels) - x).square().mean().backward();
-  }
-  state.SetItemsProcessed(state.iterations() * batch);
+void train(benchmark::State& state, bool bf16, UNet unet, const Noisy& batch) {
+  bench::train_steps(state, *unet, batch.x.size(0), bf16, [&] {
+    return at::mse_loss(unet->forward(batch.x, batch.t, batch.labels).to(at::kFloat), batch.noise);
+  });
 }
-BENCHMARK(unet_train)->Arg(32)->Unit(benchmark::kMillisecond);
 
-void unet_evaluate(benchmark::State& state) {
-  torch::NoGradGuard no_grad;
-  auto unet = demo_unet();
-  const auto batch = state.range(0);
-  const auto x = torch::randn({batch, 4, 16, 16});
-  const auto t = torch::randint(0, 1000, {batch}), labels = torch::randint(0, 9, {batch});
-  for (auto _ : state) benchmark::DoNotOptimize(unet->forward(x, t, labels));
-  state.SetItemsProcessed(state.iterations() * batch);
-}
-BENCHMARK(unet_evaluate)->Arg(32)->Unit(benchmark::kMillisecond);
-
-void vae_train(benchmark::State& state) {
-  auto vae = demo_vae();
-  const auto batch = state.range(0);
-  const auto images = torch::rand({batch, 3, 64, 64}) * 2 - 1;
-  for (auto _ : state) {
-    vae->zero_grad();
-    const auto posterior = vae->encode(images);
-    const auto rebuilt = vae->decode(posterior.sample(torch::randn_like(posterior.mean)));
-    ((rebuilt - images).abs().mean() + 1e-6 * posterior.kl().mean()).backward();
-  }
-  state.SetItemsProcessed(state.iterations() * batch);
-}
-BENCHMARK(vae_train)->Arg(16)->Unit(benchmark::kMillisecond);
-
-void vae_encode(benchmark::State& state) {
-  torch::NoGradGuard no_grad;
-  auto vae = demo_vae();
-  const auto images = torch::rand({state.range(0), 3, 64, 64}) * 2 - 1;
-  for (auto _ : state) benchmark::DoNotOptimize(vae->encode(images).mean);
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(vae_encode)->Arg(16)->Unit(benchmark::kMillisecond);
-
-void vae_decode(benchmark::State& state) {
-  torch::NoGradGuard no_grad;
-  auto vae = demo_vae();
-  const auto latents = torch::randn({state.range(0), 4, 16, 16});
-  for (auto _ : state) benchmark::DoNotOptimize(vae->decode(latents));
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(vae_decode)->Arg(16)->Unit(benchmark::kMillisecond);
+const int registered[] = {
+    bench::with_and_without_bf16("unet32_b8_forward",
+                                 [](benchmark::State& state, bool bf16) {
+                                   forward(state, bf16, unet32(), Noisy(8, 32, 9));
+                                 }),
+    bench::with_and_without_bf16(
+        "unet32_b8_train",
+        [](benchmark::State& state, bool bf16) { train(state, bf16, unet32(), Noisy(8, 32, 9)); }),
+    bench::with_and_without_bf16("unet_demo_b32_forward",
+                                 [](benchmark::State& state, bool bf16) {
+                                   forward(state, bf16, demo_unet(), Noisy(32, 16, 8));
+                                 }),
+    bench::with_and_without_bf16("unet_demo_b32_train", [](benchmark::State& state, bool bf16) {
+      train(state, bf16, demo_unet(), Noisy(32, 16, 8));
+    })};
 
 }  // namespace

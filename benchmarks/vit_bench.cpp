@@ -1,81 +1,55 @@
-/// \file
-/// Hot paths of classification and masked pre-training: images a second, forward and training step,
-/// at the demo's sizes and ViT-S/16.
-
-#include <benchmark/benchmark.h>
-#include <torch/torch.h>
-
-#include "dermis/data/augment.hpp"
-#include "dermis/models/mae.hpp"
+// Classification: images a second, forward and training step, at the demo's sizes and ViT-S/16.
+#include "dermis/models/vit.hpp"
+#include "training.hpp"
 
 namespace {
 
 using namespace dermis;
 
-const ViTOptions demo_teacher{.image_size = 64,
-                              .patch_size = 8,
-                              .dim = 128,
-                              .depth = 6,
-                              .heads = 4,
-                              .num_classes = 8,
-                              .mean_pooling = true};
+const ViTOptions demo{.image_size = 64,
+                      .patch_size = 8,
+                      .dim = 128,
+                      .depth = 6,
+                      .heads = 4,
+                      .num_classes = 8,
+                      .mean_pooling = true};
 
-ViTOptions small_224() {
+ViTOptions small_of_8_classes() {
   auto options = vit_small();
   options.num_classes = 8;
   return options;
 }
 
-void vit_forward(benchmark::State& state, const ViTOptions& options) {
-  torch::NoGradGuard no_grad;
+void forward(benchmark::State& state, bool bf16, const ViTOptions& options, std::int64_t batch) {
+  const torch::NoGradGuard no_grad;
+  const Autocast autocast(bf16);
   ViT vit(options);
   vit->eval();
-  const auto images = torch::rand({state.range(0), 3, options.image_size, options.image_size});
+  const auto images = torch::rand({batch, 3, options.image_size, options.image_size});
   for (auto _ : state) benchmark::DoNotOptimize(vit->forward(images));
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.SetItemsProcessed(state.iterations() * batch);
 }
 
-void vit_training_step(benchmark::State& state, const ViTOptions& options) {
+void train(benchmark::State& state, bool bf16, const ViTOptions& options, std::int64_t batch) {
   ViT vit(options);
-  const auto images = torch::rand({state.range(0), 3, options.image_size, options.image_size});
-  for (auto _ : state) {
-    vit->zero_grad();
-    vit->forward(images).square().mean().backward();
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  const auto images = torch::rand({batch, 3, options.image_size, options.image_size});
+  const auto labels = torch::arange(batch) % 8;
+  bench::train_steps(state, *vit, batch, bf16,
+                     [&] { return at::cross_entropy_loss(vit->forward(images), labels); });
 }
 
-void mae_training_step(benchmark::State& state) {
-  MAE mae(MAEOptions{
-      .encoder = demo_teacher, .decoder_dim = 96, .decoder_depth = 2, .decoder_heads = 4});
-  const auto images = torch::rand({state.range(0), 3, 64, 64});
-  for (auto _ : state) {
-    mae->zero_grad();
-    mae->forward(images, torch::rand({state.range(0), 64})).loss.backward();
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-
-void augmentation(benchmark::State& state) {
-  const auto images = torch::randint(256, {64, 3, 64, 64}, torch::kByte);
-  std::vector<std::int64_t> indices(64);
-  std::int64_t epoch = 0;
-  for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::int64_t>(i);
-  for (auto _ : state)
-    benchmark::DoNotOptimize(
-        augment(images, {}, 0, "bench", static_cast<std::uint64_t>(epoch++), indices));
-  state.SetItemsProcessed(state.iterations() * 64);
-}
-
-BENCHMARK_CAPTURE(vit_forward, demo_teacher, demo_teacher)
-    ->Arg(1)
-    ->Arg(64)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(vit_forward, vit_small_224, small_224())->Arg(1)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(vit_training_step, demo_teacher, demo_teacher)
-    ->Arg(64)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(mae_training_step)->Arg(64)->Unit(benchmark::kMillisecond);
-BENCHMARK(augmentation)->Unit(benchmark::kMillisecond);
+const int registered[] = {
+    bench::with_and_without_bf16(
+        "vits16_b16_train",
+        [](benchmark::State& state, bool bf16) { train(state, bf16, small_of_8_classes(), 16); }),
+    bench::with_and_without_bf16(
+        "vits16_b1_forward",
+        [](benchmark::State& state, bool bf16) { forward(state, bf16, small_of_8_classes(), 1); }),
+    bench::with_and_without_bf16(
+        "vit_demo_b64_train",
+        [](benchmark::State& state, bool bf16) { train(state, bf16, demo, 64); }),
+    bench::with_and_without_bf16("vit_demo_b64_forward", [](benchmark::State& state, bool bf16) {
+      forward(state, bf16, demo, 64);
+    })};
 
 }  // namespace

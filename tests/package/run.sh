@@ -22,13 +22,37 @@ consume() {
   echo "== $1"
   cmake -G Ninja -S "$here/$1" -B "$work/$1" "${@:2}"
   cmake --build "$work/$1" --target consumer
-  "$work/$1/consumer"
+  (cd "$work/$1" && ./consumer)
 }
+
+# refused <text> <argument of find_package>...: the package is not found, and CMake says why.
+refused() {
+  echo "== find_package(dermis ${*:2})"
+  mkdir -p "$work/refused"
+  printf 'cmake_minimum_required(VERSION 3.22)\nproject(refused CXX)\nfind_package(dermis %s CONFIG REQUIRED)\n' \
+    "${*:2}" >"$work/refused/CMakeLists.txt"
+  if cmake -S "$work/refused" -B "$work/refused/build" -D CMAKE_PREFIX_PATH="$work/moved" \
+    -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON >"$work/refused/log" 2>&1; then
+    echo "dermis was found, expected: $1"
+    exit 1
+  fi
+  tr -s ' \n' ' ' <"$work/refused/log" | grep -F -e "$1" >/dev/null || {  # CMake wraps its messages
+    cat "$work/refused/log"
+    echo "expected in the above: $1"
+    exit 1
+  }
+}
+refused "there is no component mobile; dermis has the components core and dermis" COMPONENTS core mobile
+refused "Torch could not be found" COMPONENTS dermis
+refused "Torch could not be found"
+refused "version" 99.0 COMPONENTS core
 
 consume core_consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON
 if ldd "$work/core_consumer/consumer" | grep -E 'torch|c10'; then
   echo "dermis::core links LibTorch (see above)"
   exit 1
 fi
-consume dermis_consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D Torch_DIR="$torch_dir"
+for consumer in dermis_consumer training_consumer; do
+  consume $consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D Torch_DIR="$torch_dir"
+done
 consume subdirectory_consumer -D DERMIS_SOURCE="$source" -D Torch_DIR="$torch_dir"  # without optimisation: compiles quicker
