@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace dermis {
@@ -14,7 +16,18 @@ namespace {
 constexpr std::chrono::milliseconds redraw_interval{100};
 constexpr std::chrono::seconds plain_interval{10};
 
+bool draws_bars() {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && !(kind && std::strcmp(kind, "dumb") == 0);
+}
+
 int terminal_width() {
+  if (const char* columns = std::getenv("COLUMNS")) {
+    char* end = nullptr;
+    const long width = std::strtol(columns, &end, 10);
+    if (*columns != '\0' && *end == '\0' && width > 0)
+      return static_cast<int>(std::min(width, 10000L));
+  }
   struct winsize size {};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
@@ -89,7 +102,7 @@ std::string progress_line(const ProgressState& state, int width) {
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit)
     : label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(Clock::now()) {
-  terminal_ = ::isatty(STDERR_FILENO) == 1;
+  terminal_ = draws_bars();
 }
 
 Progress::~Progress() {

@@ -106,25 +106,83 @@ TEST_CASE("progress: the rate counts from where a resumed run starts") {
   CHECK(rate <= 5.01);
 }
 
-TEST_CASE("progress: a terminal gets a bar that is redrawn, and its line is ended") {
+/// What `action` writes to stderr when that is a terminal of 80 columns.
+template <class Action>
+std::string shown(Action&& action) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   REQUIRE(terminal >= 0);
   REQUIRE(::grantpt(terminal) == 0);
   REQUIRE(::unlockpt(terminal) == 0);
   const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
   REQUIRE(side >= 0);
-  std::string shown(4096, '\0');
+  std::string written(4096, '\0');
   {
     const Redirected redirected(side);
-    Progress progress("bar", 10);
-    progress.update(5);
-    progress.update(6);  // too soon to be drawn
+    action();
   }
-  shown.resize(
-      static_cast<std::size_t>(std::max<ssize_t>(::read(terminal, &shown[0], shown.size()), 0)));
+  written.resize(static_cast<std::size_t>(
+      std::max<ssize_t>(::read(terminal, &written[0], written.size()), 0)));
   ::close(side);
   ::close(terminal);
-  CHECK(shown == "\r\x1b[Kbar [##########..........] 50% 5/10 it\r\n");
+  return written;
+}
+
+/// A variable of the environment has `value` (null: is unset) while it lives.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) {
+      was_set_ = true;
+      old_ = old;
+    }
+    value ? ::setenv(name, value, 1) : ::unsetenv(name);
+  }
+  ~Variable() { was_set_ ? ::setenv(name_, old_.c_str(), 1) : ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+  bool was_set_ = false;
+  std::string old_;
+};
+
+void two_updates() {
+  Progress progress("bar", 10);
+  progress.update(5, "with a note that takes more room than narrow terminals have");
+  progress.update(6);  // too soon to be drawn
+}
+
+TEST_CASE("progress: a terminal gets a bar that is redrawn, and its line is ended") {
+  const Variable term("TERM", "xterm"), columns("COLUMNS", nullptr);
+  CHECK(shown(two_updates) ==
+        "\r\x1b[Kbar [##########..........] 50% 5/10 it, "
+        "with a note that takes more room than n\r\n");
+}
+
+TEST_CASE("progress: COLUMNS is the width, if it is a number above 0") {
+  const Variable term("TERM", "xterm");
+  {
+    const Variable columns("COLUMNS", "30");  // too narrow for a bar; the last column stays free
+    CHECK(shown(two_updates) == "\r\x1b[Kbar 50% 5/10 it, with a note \r\n");
+  }
+  for (const char* other : {"", "0", "-5", "80x", "wide"}) {
+    const Variable columns("COLUMNS", other);
+    INFO(other);
+    CHECK(shown(two_updates).size() == 4 + 79 + 2);
+  }
+}
+
+TEST_CASE("progress: no colours, and no control characters where the terminal is dumb") {
+  const Variable columns("COLUMNS", nullptr);
+  {
+    const Variable term("TERM", "xterm-256color");
+    std::string bar = shown(two_updates);
+    CHECK(bar.find("\x1b[K") == 1);
+    bar.erase(1, 3);
+    CHECK(bar.find('\x1b') == std::string::npos);  // with and without NO_COLOR
+  }
+  const Variable term("TERM", "dumb");
+  CHECK(shown(two_updates) ==
+        "bar 50% 5/10 it, with a note that takes more room than narrow terminals have\r\n");
 }
 
 }  // namespace

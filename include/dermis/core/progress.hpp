@@ -1,7 +1,7 @@
 #pragma once
 /// \file
 /// Progress on stderr: a bar with rate and remaining time on a terminal, sparse plain lines in a
-/// log.
+/// log. No colours, so there is nothing for NO_COLOR to switch off.
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +12,9 @@ namespace dermis {
 /// Shows how far a loop is. On a terminal a bar redrawn at most ten times a second; elsewhere a
 /// plain line at the first and the last update and at most every ten seconds between. The rate
 /// counts from the first `update`, so that a resumed run reports its own speed. Not thread-safe.
+///
+/// The environment: COLUMNS, a whole number above 0, is the width instead of the terminal's own; a
+/// terminal with TERM=dumb, which cannot erase a line, gets plain lines.
 ///
 ///     Progress progress("pretrain", steps, "step");
 ///     for (std::int64_t step = start; step < steps; ++step) {
