@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "dermis/layers/autocast.hpp"
 #include "dermis/models/mae.hpp"
 #include "dermis/models/vit.hpp"
 #include "support.hpp"

@@ -28,7 +28,7 @@ phantom --out "$scratch/one" --images 8 --image-size 40 >/dev/null 2>&1
 pretrain --config "$here/tiny.json" --out "$scratch/mae" >/dev/null 2>&1
 expect 1 "expected architecture vit, got mae" predict --model "$scratch/mae/mae.safetensors" "$scratch/one/images"
 expect 1 "$scratch/file" predict --model "$scratch/file" "$scratch/one/images"
-expect 1 "[mae]" finetune --config <(sed 's/"teacher": {"model": {"dim": 16, "depth": 2/"teacher": {"model": {"dim": 16, "depth": 3/' "$here/tiny.json") \
+expect 1 "expected an encoder" finetune --config <(sed 's/"teacher": {"model": {"dim": 16, "depth": 2/"teacher": {"model": {"dim": 16, "depth": 3/' "$here/tiny.json") \
   --init "$scratch/mae/mae.safetensors" --out "$scratch/other"
 finetune --config "$here/tiny.json" --out "$scratch/classifier" >/dev/null 2>&1
 model="$scratch/classifier/classifier.safetensors"
