@@ -1,6 +1,6 @@
 // Masked pre-training: images a second.
 #include "dermis/models/mae.hpp"
-#include "training.hpp"
+#include "models.hpp"
 
 namespace {
 

@@ -49,7 +49,7 @@ void startup_predict(benchmark::State& state) {
   for (auto _ : state) {
     const int code = run({predict.string(), "--model", (folder / "vit.safetensors").string(),
                           (folder / "photo.png").string()});
-    if (code != 0) state.SkipWithError("predict failed");
+    if (code != 0) state.SkipWithError(("failed: " + predict.string()).c_str());
   }
   fs::remove_all(folder);
 }

@@ -1,6 +1,6 @@
 // The denoising UNet: latents a second, forward and training step.
 #include "dermis/models/unet.hpp"
-#include "training.hpp"
+#include "models.hpp"
 
 namespace {
 
@@ -25,11 +25,9 @@ struct Noisy {
 };
 
 void forward(benchmark::State& state, bool bf16, UNet unet, const Noisy& batch) {
-  const torch::NoGradGuard no_grad;
-  const Autocast autocast(bf16);
   unet->eval();
-  for (auto _ : state) benchmark::DoNotOptimize(unet->forward(batch.x, batch.t, batch.labels));
-  state.SetItemsProcessed(state.iterations() * batch.x.size(0));
+  bench::forward_passes(state, batch.x.size(0), bf16,
+                        [&] { return unet->forward(batch.x, batch.t, batch.labels); });
 }
 
 void train(benchmark::State& state, bool bf16, UNet unet, const Noisy& batch) {

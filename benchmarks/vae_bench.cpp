@@ -1,6 +1,6 @@
 // The KL autoencoder: images a second.
 #include "dermis/models/kl_vae.hpp"
-#include "training.hpp"
+#include "models.hpp"
 
 namespace {
 
@@ -8,13 +8,10 @@ using namespace dermis;
 
 /// A 4 x 32 x 32 latent to an image of 256 px.
 void vae_decode256_b1(benchmark::State& state, bool bf16) {
-  const torch::NoGradGuard no_grad;
-  const Autocast autocast(bf16);
   KLVAE vae(KLVAEOptions{.channels = {64, 128, 256, 256}});
   vae->eval();
   const auto latents = torch::randn({1, 4, 32, 32});
-  for (auto _ : state) benchmark::DoNotOptimize(vae->decode(latents));
-  state.SetItemsProcessed(state.iterations());
+  bench::forward_passes(state, 1, bf16, [&] { return vae->decode(latents); });
 }
 
 /// The demo's, images of 64 px.
@@ -33,12 +30,9 @@ void vae_demo_b16_train(benchmark::State& state, bool bf16) {
 }
 
 void vae_demo_b16_encode(benchmark::State& state, bool bf16) {
-  const torch::NoGradGuard no_grad;
-  const Autocast autocast(bf16);
   auto vae = demo_vae();
   const auto images = torch::rand({16, 3, 64, 64}) * 2 - 1;
-  for (auto _ : state) benchmark::DoNotOptimize(vae->encode(images).mean);
-  state.SetItemsProcessed(state.iterations() * 16);
+  bench::forward_passes(state, 16, bf16, [&] { return vae->encode(images).mean; });
 }
 
 const int registered[] = {bench::with_and_without_bf16("vae_decode256_b1", vae_decode256_b1),

@@ -1,6 +1,6 @@
 // Classification: images a second, forward and training step, at the demo's sizes and ViT-S/16.
 #include "dermis/models/vit.hpp"
-#include "training.hpp"
+#include "models.hpp"
 
 namespace {
 
@@ -21,13 +21,10 @@ ViTOptions small_of_8_classes() {
 }
 
 void forward(benchmark::State& state, bool bf16, const ViTOptions& options, std::int64_t batch) {
-  const torch::NoGradGuard no_grad;
-  const Autocast autocast(bf16);
   ViT vit(options);
   vit->eval();
   const auto images = torch::rand({batch, 3, options.image_size, options.image_size});
-  for (auto _ : state) benchmark::DoNotOptimize(vit->forward(images));
-  state.SetItemsProcessed(state.iterations() * batch);
+  bench::forward_passes(state, batch, bf16, [&] { return vit->forward(images); });
 }
 
 void train(benchmark::State& state, bool bf16, const ViTOptions& options, std::int64_t batch) {

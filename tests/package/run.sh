@@ -31,7 +31,7 @@ refused() {
   mkdir -p "$work/refused"
   printf 'cmake_minimum_required(VERSION 3.22)\nproject(refused CXX)\nfind_package(dermis %s CONFIG REQUIRED)\n' \
     "${*:2}" >"$work/refused/CMakeLists.txt"
-  if cmake -S "$work/refused" -B "$work/refused/build" -D CMAKE_PREFIX_PATH="$work/moved" \
+  if cmake -G Ninja -S "$work/refused" -B "$work/refused/build" -D CMAKE_PREFIX_PATH="$work/moved" \
     -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON >"$work/refused/log" 2>&1; then
     echo "dermis was found, expected: $1"
     exit 1
@@ -43,9 +43,9 @@ refused() {
   }
 }
 refused "there is no component mobile; dermis has the components core and dermis" COMPONENTS core mobile
-refused "Torch could not be found" COMPONENTS dermis
-refused "Torch could not be found"
-refused "version" 99.0 COMPONENTS core
+refused "Torch" COMPONENTS dermis
+refused "Torch"  # the default is everything
+refused "requested version" 99.0 COMPONENTS core
 
 consume core_consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON
 if ldd "$work/core_consumer/consumer" | grep -E 'torch|c10'; then

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// What the benchmarks of training share.
+/// What the benchmarks of models share.
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
@@ -22,12 +22,32 @@ int with_and_without_bf16(const std::string& name, Function function) {
   return 0;
 }
 
+/// Runs `body()` once unmeasured, which pays for what LibTorch sets up at first use, then in the
+/// measured loop. \param images  processed by a call
+template <class Body>
+void measure(benchmark::State& state, std::int64_t images, const Body& body) {
+  body();
+  for (auto _ : state) body();
+  state.SetItemsProcessed(state.iterations() * images);
+}
+
+/// Forward passes without gradients, with `bf16` under autocast.
+template <class Forward>
+void forward_passes(benchmark::State& state, std::int64_t images, bool bf16,
+                    const Forward& forward) {
+  const torch::NoGradGuard no_grad;
+  measure(state, images, [&] {
+    const Autocast autocast(bf16);
+    benchmark::DoNotOptimize(forward());
+  });
+}
+
 /// Whole steps of AdamW on `loss()`, whose forward pass runs under autocast with `bf16`.
 template <class Loss>
-void train_steps(benchmark::State& state, const torch::nn::Module& module, std::int64_t batch,
+void train_steps(benchmark::State& state, const torch::nn::Module& module, std::int64_t images,
                  bool bf16, const Loss& loss) {
   AdamW optimizer(parameter_groups(module, {.weight_decay = 0.05}));
-  for (auto _ : state) {
+  measure(state, images, [&] {
     optimizer.zero_grad();
     at::Tensor value;
     {
@@ -36,8 +56,7 @@ void train_steps(benchmark::State& state, const torch::nn::Module& module, std::
     }
     value.backward();
     optimizer.step(1e-4);
-  }
-  state.SetItemsProcessed(state.iterations() * batch);
+  });
 }
 
 }  // namespace dermis::bench
