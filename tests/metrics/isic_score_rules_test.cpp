@@ -7,6 +7,7 @@
 
 #include "core/support.hpp"
 #include "dermis/metrics/isic_score.hpp"
+#include "isic_support.hpp"
 
 // Rules and refusals on a few rows. Expected numbers: isic-challenge-scoring 5.8.0 with
 // scikit-learn 1.9.1.
@@ -14,13 +15,9 @@
 namespace dermis {
 namespace {
 
+using test::close_to;
 using test::mentions;
 using test::message_of;
-
-/// Within 1e-9, whatever the size.
-Approx close_to(double value) {
-  return Approx(value).epsilon(0).margin(1e-9);
-}
 
 const std::string two_classes_truth = "image,A,B\ni1,1.0,0.0\ni2,0.0,1.0\ni3,1.0,0.0\ni4,0.0,1.0\n";
 const std::string two_classes_prediction =

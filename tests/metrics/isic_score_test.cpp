@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/support.hpp"
+#include "isic_support.hpp"
 
 // Expected numbers and refusals: isic-challenge-scoring 5.8.0 with scikit-learn 1.9.1, see
 // isic/README.md.
@@ -18,13 +19,9 @@
 namespace dermis {
 namespace {
 
+using test::close_to;
 using test::mentions;
 using test::message_of;
-
-/// Within 1e-9, whatever the size.
-Approx close_to(double value) {
-  return Approx(value).epsilon(0).margin(1e-9);
-}
 
 std::filesystem::path fixture(const std::string& name) {
   return std::filesystem::path(__FILE__).parent_path() / "isic" / name;
