@@ -180,12 +180,6 @@ LabelTable read_labels(const fs::path& file, const std::string& label_column) {
   return labels;
 }
 
-std::string join(const std::vector<std::string>& names) {
-  std::string joined;
-  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
-  return joined;
-}
-
 std::string cell(const std::vector<std::string>& row, int64_t column) {
   return column < 0 ? std::string() : trimmed(row[static_cast<std::size_t>(column)]);
 }

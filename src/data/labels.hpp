@@ -10,7 +10,6 @@
 #include "dermis/core/check.hpp"
 #include "dermis/data/isic.hpp"
 #include "dermis/io/csv.hpp"
-#include "dermis/io/submission.hpp"  // detail::first_few
 #include "image_index.hpp"
 
 namespace dermis::detail {
@@ -40,7 +39,6 @@ LabelTable read_labels(const std::filesystem::path& file, const std::string& lab
 FolderData labelled_images(const ImageIndex& images, LabelTable labels,
                            const FolderOptions& options);
 
-std::string join(const std::vector<std::string>& names);
 /// The cell without surrounding blanks, "" for a column that is not there (-1).
 std::string cell(const std::vector<std::string>& row, int64_t column);
 /// The first of the columns that name the image: image, file_name, image_id, image_name, isic_id;

@@ -144,4 +144,19 @@ std::string csv_line(const std::vector<std::string>& cells) {
   return line;
 }
 
+namespace detail {
+
+std::string join(const std::vector<std::string>& names) {
+  std::string joined;
+  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
+  return joined;
+}
+
+std::string first_few(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 3;
+  if (names.size() <= shown) return join(names);
+  return text(join({names.begin(), names.begin() + shown}), " and ", names.size() - shown, " more");
+}
+
+}  // namespace detail
 }  // namespace dermis

@@ -15,11 +15,7 @@
 namespace dermis {
 namespace {
 
-std::string join(const std::vector<std::string>& names) {
-  std::string joined;
-  for (const std::string& name : names) joined += (joined.empty() ? "" : ", ") + name;
-  return joined;
-}
+using detail::join;
 
 /// The shortest text that reads back as `value`.
 std::string number_text(double value) {
@@ -197,12 +193,6 @@ std::size_t image_column(const Table& table) {
   check_runtime(column >= 0, "[csv] ", table.source, ": expected a column image or lesion_id, got ",
                 join(table.columns));
   return static_cast<std::size_t>(column);
-}
-
-std::string first_few(const std::vector<std::string>& names) {
-  constexpr std::size_t shown = 3;
-  if (names.size() <= shown) return join(names);
-  return text(join({names.begin(), names.begin() + shown}), " and ", names.size() - shown, " more");
 }
 
 }  // namespace detail

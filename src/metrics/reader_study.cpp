@@ -16,16 +16,10 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 using Rows = std::vector<std::int64_t>;
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
 std::size_t column_of(const Table& table, const std::string& name) {
   const std::int64_t column = table.column(name);
   check_runtime(column >= 0, "[reader_study] ", table.source,
-                ": expected columns reader, image and decision, got ", joined(table.columns));
+                ": expected columns reader, image and decision, got ", detail::join(table.columns));
   return static_cast<std::size_t>(column);
 }
 
@@ -82,7 +76,7 @@ ReaderDecisions reader_decisions(const Table& table, const std::vector<std::stri
                  classes.size(), " and ", positive.size());
   for (const std::string& name : positive)
     check_argument(is_in(classes, name), "[reader_study] expected positive classes among ",
-                   joined(classes), ", got '", name, "'");
+                   detail::join(classes), ", got '", name, "'");
   const std::size_t reader = column_of(table, "reader");
   const std::size_t image = column_of(table, "image");
   const std::size_t decision = column_of(table, "decision");
@@ -104,7 +98,7 @@ ReaderDecisions reader_decisions(const Table& table, const std::vector<std::stri
     const bool named = is_in(classes, said);
     check_runtime(said.empty() || named || said == "0" || said == "1", where,
                   ": expected a decision of ", classes.empty() ? "0 or 1" : "0, 1, ",
-                  joined(classes), ", got '", said, "'");
+                  detail::join(classes), ", got '", said, "'");
     const bool yes = named ? is_in(positive, said) : said == "1";
     decisions.rows.push_back({cells[reader], cells[image], said.empty() ? undecided : yes, line});
   }

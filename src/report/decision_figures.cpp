@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dermis/core/check.hpp"
+#include "dermis/io/csv.hpp"
 #include "dermis/metrics/classification.hpp"
 #include "dermis/report/decision_report.hpp"
 
@@ -21,10 +22,8 @@ std::vector<bool> positive_classes(const std::vector<std::string>& classes,
   std::vector<bool> is_positive(classes.size(), false);
   for (const auto& name : positive) {
     const auto found = std::find(classes.begin(), classes.end(), name);
-    std::string known;
-    for (const auto& c : classes) known += (known.empty() ? "" : ", ") + c;
-    check_argument(found != classes.end(), "[decisions] expected positive classes among ", known,
-                   ", got ", name);
+    check_argument(found != classes.end(), "[decisions] expected positive classes among ",
+                   detail::join(classes), ", got ", name);
     is_positive[static_cast<std::size_t>(found - classes.begin())] = true;
   }
   const auto count = std::count(is_positive.begin(), is_positive.end(), true);

@@ -32,4 +32,12 @@ Table read_csv(const std::filesystem::path& path);
 /// One line without line break; cells are quoted where they must be.
 std::string csv_line(const std::vector<std::string>& cells);
 
+namespace detail {
+
+/// "a, b, c", for messages about columns, classes and images.
+std::string join(const std::vector<std::string>& names);
+/// "a, b, c and 7 more"
+std::string first_few(const std::vector<std::string>& names);
+
+}  // namespace detail
 }  // namespace dermis

@@ -59,8 +59,5 @@ double number_in(const Table& table, std::size_t row, std::size_t column);
 /// either.
 std::size_t image_column(const Table& table);
 
-/// "a, b, c and 7 more"
-std::string first_few(const std::vector<std::string>& names);
-
 }  // namespace detail
 }  // namespace dermis
