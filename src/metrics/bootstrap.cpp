@@ -40,6 +40,10 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
+Json to_json(const Interval& interval) {
+  return Json::object({{"mean", interval.mean}, {"lo", interval.lo}, {"hi", interval.hi}});
+}
+
 Interval percentile_interval(double mean, std::vector<double> values, double level) {
   check_level(level);
   values.erase(std::remove_if(values.begin(), values.end(), [](double v) { return std::isnan(v); }),

@@ -52,9 +52,6 @@ Binary binary(const Eigen::MatrixXd& probabilities, const std::vector<int>& labe
   return b;
 }
 
-Json to_json(const Interval& i) {
-  return Json::object({{"mean", i.mean}, {"lo", i.lo}, {"hi", i.hi}});
-}
 Json to_json(const OperatingPoint& p) {
   return Json::object(
       {{"threshold", p.threshold}, {"sensitivity", p.sensitivity}, {"specificity", p.specificity}});

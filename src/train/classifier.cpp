@@ -165,10 +165,6 @@ Evaluation evaluate(const Eigen::MatrixXd& probabilities, const PixelSet& set) {
   return e;
 }
 
-Json to_json(const Interval& interval) {
-  return Json::object({{"mean", interval.mean}, {"lo", interval.lo}, {"hi", interval.hi}});
-}
-
 Json to_json(const Evaluation& e) {
   Json recall = Json::object(), precision = Json::object(), f1 = Json::object(),
        confusion = Json::array();

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "dermis/core/json.hpp"
+
 namespace dermis {
 
 /// A figure with its interval. All NaN if the figure is undefined.
@@ -17,6 +19,9 @@ struct Interval {
   double lo = 0;
   double hi = 0;
 };
+
+/// mean, lo, hi.
+Json to_json(const Interval& interval);
 
 struct BootstrapOptions {
   std::int64_t resamples = 1000;

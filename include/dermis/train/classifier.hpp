@@ -104,7 +104,6 @@ inline Evaluation evaluate(const Classifier& classifier, const PixelSet& set) {
 /// balanced_accuracy{mean,lo,hi}, accuracy, macro_auc, calibration_error, per_class{...},
 /// confusion.
 Json to_json(const Evaluation& evaluation);
-Json to_json(const Interval& interval);
 
 /// Median milliseconds for one image, after warm-up, with the threads LibTorch has now.
 double batch_one_latency_ms(const Classifier& classifier, int repeats = 50);
