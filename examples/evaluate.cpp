@@ -1,7 +1,6 @@
 /// \file
 /// Judges trained classifiers on labelled images, or a predictions file against its truth.
 
-#include <cstdio>
 #include <iostream>
 
 #include "dermis/core/file.hpp"
@@ -27,22 +26,16 @@ ScoredPart score(const std::vector<Classifier>& models, const PixelSet& set, std
   return part;
 }
 
-/// Values [N, C] of images as the official scorer reads them: truth or predictions.
-Table official_table(const std::string& what, const ScoredPart& part,
-                     const std::vector<std::string>& classes, const Eigen::MatrixXd& values) {
-  std::vector<std::string> cells = {"image"};
-  cells.insert(cells.end(), classes.begin(), classes.end());
-  std::string csv = csv_line(cells) + "\n";
-  for (Eigen::Index i = 0; i < values.rows(); ++i) {
-    cells = {part.images[static_cast<std::size_t>(i)]};
-    for (Eigen::Index c = 0; c < values.cols(); ++c) {
-      char cell[32];
-      std::snprintf(cell, sizeof cell, "%.17g", values(i, c));
-      cells.push_back(cell);
-    }
-    csv += csv_line(cells) + "\n";
-  }
-  return parse_csv(csv, what);
+/// The official scorer's figures for these probabilities [N, C].
+IsicScore official_score(const ScoredPart& part, const std::vector<std::string>& classes,
+                         const Eigen::MatrixXd& probabilities) {
+  Eigen::MatrixXd one_hot = Eigen::MatrixXd::Zero(probabilities.rows(), probabilities.cols());
+  for (std::size_t i = 0; i < part.labels.size(); ++i)
+    one_hot(static_cast<Eigen::Index>(i), part.labels[i]) = 1;
+  const auto table = [&](const char* what, const Eigen::MatrixXd& values) {
+    return parse_csv(submission_csv({part.images, classes, values}, classes), what);
+  };
+  return score_isic(table("labels", one_hot), table("predictions", probabilities));
 }
 
 }  // namespace
@@ -120,15 +113,8 @@ int main(int argc, char** argv) {
     auto figures = to_json(evaluate(probabilities, set));
     figures["images"] = set.size();
     figures["part"] = part;
-    if (official) {
-      Eigen::MatrixXd one_hot = Eigen::MatrixXd::Zero(probabilities.rows(), probabilities.cols());
-      for (std::size_t i = 0; i < scored.labels.size(); ++i)
-        one_hot(static_cast<Eigen::Index>(i), scored.labels[i]) = 1;
-      figures["official"] =
-          to_json(score_isic(official_table("labels", scored, classes, one_hot),
-                             official_table("predictions", scored, classes, probabilities)),
-                  false);
-    }
+    if (official)
+      figures["official"] = to_json(official_score(scored, classes, probabilities), false);
     if (!submission.empty())
       write_submission(submission, {scored.images, classes, probabilities}, isic2019_classes());
     if (!report.empty()) {

@@ -80,8 +80,7 @@ std::vector<std::string> isic2019_classes() {
   return {"MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"};
 }
 
-void write_submission(const std::filesystem::path& path, const Submission& predictions,
-                      const std::vector<std::string>& columns) {
+std::string submission_csv(const Submission& predictions, const std::vector<std::string>& columns) {
   check_predictions(predictions);
   std::vector<Eigen::Index> source(columns.size(), -1);  // class of each column
   for (std::size_t c = 0; c < predictions.classes.size(); ++c) {
@@ -106,7 +105,12 @@ void write_submission(const std::filesystem::path& path, const Submission& predi
     }
     content += csv_line(cells) + "\n";
   }
-  write_atomically(path, content);
+  return content;
+}
+
+void write_submission(const std::filesystem::path& path, const Submission& predictions,
+                      const std::vector<std::string>& columns) {
+  write_atomically(path, submission_csv(predictions, columns));
 }
 
 Submission parse_submission(const Table& table, const std::vector<std::string>& columns) {

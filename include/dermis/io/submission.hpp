@@ -25,14 +25,17 @@ struct Submission {
   Eigen::MatrixXd probabilities;     ///< [N, C] in [0, 1]; rows need not sum to 1
 };
 
-/// Writes `predictions` with the class columns `columns` (isic2019_classes()), atomically. Classes
+/// `predictions` as CSV text with the class columns `columns` (isic2019_classes()). Classes
 /// are matched by name, AK and AKIEC also with each other; a column whose class the predictions
 /// lack holds 0. Values read back as the same double and always show a point or an exponent: the
 /// scoring package refuses a column of integers alone.
 ///
 /// Throws std::invalid_argument for a class without a column, two classes for one column, sizes
 /// that do not agree, no images, an image without name or named twice, a value outside [0, 1] or
-/// NaN; std::runtime_error where the file cannot be written.
+/// NaN.
+std::string submission_csv(const Submission& predictions, const std::vector<std::string>& columns);
+
+/// Writes that text, atomically; std::runtime_error where the file cannot be written.
 void write_submission(const std::filesystem::path& path, const Submission& predictions,
                       const std::vector<std::string>& columns);
 
