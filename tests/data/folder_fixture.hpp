@@ -1,11 +1,13 @@
 #pragma once
 /// \file
-/// A folder of formula images with a CSV, made for one test and removed after it.
+/// A folder of formula images with labels, made for one test and removed after it.
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "dermis/data/isic.hpp"
 #include "dermis/io/image.hpp"
 #include "folder.hpp"
 
@@ -41,5 +43,24 @@ class ImageFolder : public ScratchFolder {
     write(name, name.ends_with(".png") ? encode_png(image) : encode_jpeg(image, 95));
   }
 };
+
+/// images/<stem>1.jpg .. images/<stem>4.jpg, to be read with labels that a test writes.
+struct FourImages {
+  ImageFolder folder;
+  explicit FourImages(const std::string& stem) {
+    for (int i = 1; i <= 4; ++i)
+      folder.write_image("images/" + stem + std::to_string(i) + ".jpg", i);
+  }
+  FolderData read(const std::string& labels, const FolderOptions& options = {},
+                  const std::string& name = "given.csv") const {
+    return read_labelled_folder(folder.path(), folder.write(name, labels), options);
+  }
+};
+
+inline std::vector<std::string> ids(const Dataset& data) {
+  std::vector<std::string> names;
+  for (const Sample& sample : data.samples()) names.push_back(sample.id);
+  return names;
+}
 
 }  // namespace dermis::test

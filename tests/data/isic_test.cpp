@@ -7,30 +7,20 @@
 
 using namespace dermis;
 using Catch::Contains;
+using dermis::test::ids;
 using dermis::test::ImageFolder;
 using Names = std::vector<std::string>;
 
 namespace {
 
 /// images/ISIC_1.jpg .. images/ISIC_4.jpg beside labels.csv with the classes NV, MEL, NV, DF.
-struct Fixture {
-  ImageFolder folder;
-  Fixture() {
-    for (int i = 1; i <= 4; ++i) folder.write_image("images/ISIC_" + std::to_string(i) + ".jpg", i);
+struct Fixture : dermis::test::FourImages {
+  Fixture() : FourImages("ISIC_") {
     folder.write("labels.csv",
                  "image,label,lesion_id,age\nimages/ISIC_1.jpg,NV,L1,50\nimages/ISIC_2.jpg,MEL,,\n"
                  "images/ISIC_3.jpg,NV,L1,51\nimages/ISIC_4.jpg,DF,L2,9\n");
   }
-  FolderData read(const std::string& csv, const FolderOptions& options = {}) const {
-    return read_labelled_folder(folder.path(), folder.write("given.csv", csv), options);
-  }
 };
-
-Names ids(const Dataset& data) {
-  Names names;
-  for (const Sample& sample : data.samples()) names.push_back(sample.id);
-  return names;
-}
 
 }  // namespace
 

@@ -8,28 +8,15 @@
 
 using namespace dermis;
 using Catch::Contains;
+using dermis::test::ids;
 using dermis::test::ImageFolder;
 using Names = std::vector<std::string>;
 
 namespace {
 
-/// images/I1.jpg .. images/I4.jpg
-struct Fixture {
-  ImageFolder folder;
-  Fixture() {
-    for (int i = 1; i <= 4; ++i) folder.write_image("images/I" + std::to_string(i) + ".jpg", i);
-  }
-  FolderData read(const std::string& labels, const FolderOptions& options = {},
-                  const std::string& name = "given.csv") const {
-    return read_labelled_folder(folder.path(), folder.write(name, labels), options);
-  }
+struct Fixture : dermis::test::FourImages {
+  Fixture() : FourImages("I") {}
 };
-
-Names ids(const Dataset& data) {
-  Names names;
-  for (const Sample& sample : data.samples()) names.push_back(sample.id);
-  return names;
-}
 
 }  // namespace
 
