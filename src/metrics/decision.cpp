@@ -7,6 +7,7 @@
 
 #include "arguments.hpp"
 #include "dermis/metrics/classification.hpp"
+#include "weighted_roc.hpp"
 
 namespace dermis {
 namespace {
@@ -68,13 +69,12 @@ std::vector<OperatingPoint> roc_curve(const std::vector<double>& scores,
       std::count_if(positive.begin(), positive.end(), [](int p) { return p != 0; }));
   const double negatives = static_cast<double>(scores.size()) - positives;
   std::vector<OperatingPoint> curve{{infinity, ratio(0, positives), ratio(negatives, negatives)}};
-  const std::vector<std::size_t> order = falling(scores);
-  double hits = 0, alarms = 0;
-  for (std::size_t k = 0; k < order.size(); ++k) {
-    (positive[order[k]] != 0 ? hits : alarms) += 1;
-    const double score = scores[order[k]];
-    if (k + 1 < order.size() && scores[order[k + 1]] == score) continue;
-    curve.push_back({score, ratio(hits, positives), ratio(negatives - alarms, negatives)});
+  const auto counts =
+      detail::weighted_roc(scores, std::vector<bool>(positive.begin(), positive.end()),
+                           std::vector<double>(scores.size(), 1.0));
+  for (std::size_t k = 0; k < counts.threshold.size(); ++k) {
+    curve.push_back({counts.threshold[k], ratio(counts.true_positives[k], positives),
+                     ratio(negatives - counts.false_positives[k], negatives)});
   }
   return curve;
 }

@@ -17,7 +17,8 @@ struct WeightedRoc {
   std::vector<double> true_positives;
 };
 
-/// At least one weight is not 0; `scores`, `positive` and `weights` have equal lengths.
+/// `scores`, `positive` and `weights` have equal lengths. The functions below expect that at least
+/// one weight is not 0.
 WeightedRoc weighted_roc(const std::vector<double>& scores, const std::vector<bool>& positive,
                          const std::vector<double>& weights);
 
