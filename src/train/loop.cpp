@@ -120,9 +120,8 @@ class Run {
     if (finished_) module_.eval();
   }
 
-  /// Part `part` of the step's batch.
-  Batch batch(std::int64_t part) const {
-    const auto draws = sampler_.batch(step_, options_.batch_size);
+  /// Part `part` of the step's draws.
+  Batch batch(const std::vector<Draw>& draws, std::int64_t part) const {
     const auto size = options_.batch_size / options_.accumulate;
     const auto first = draws.begin() + static_cast<std::ptrdiff_t>(part * size);
     Batch batch{step_, {first, first + static_cast<std::ptrdiff_t>(size)}, {}, {}};
@@ -136,9 +135,9 @@ class Run {
   }
 
   StepLoss loss_of(const std::function<StepLoss(const Batch&)>& step_function,
-                   std::int64_t part) const {
+                   const Batch& batch) const {
     const Autocast autocast(options_.bf16, device_);
-    StepLoss result = step_function(batch(part));
+    StepLoss result = step_function(batch);
     check_argument(result.loss.defined() && result.loss.numel() == 1, "[train] ", options_.name,
                    ": expected the step to return a scalar loss");
     check_argument(result.loss.requires_grad(), "[train] ", options_.name,
@@ -150,11 +149,12 @@ class Run {
     optimizer_.zero_grad();
     rate_ = learning_rate(step_, {options_.learning_rate, options_.minimum_learning_rate,
                                   options_.warmup_steps, options_.steps, options_.decay});
+    const auto draws = sampler_.batch(step_, options_.batch_size);
     const auto parts = static_cast<double>(options_.accumulate);
     std::vector<std::pair<std::string, double>> values;
     double norm = 0, mean_loss = 0;
     for (std::int64_t part = 0; part < options_.accumulate && std::isfinite(mean_loss); ++part) {
-      const StepLoss result = loss_of(step_function, part);
+      const StepLoss result = loss_of(step_function, batch(draws, part));
       const double loss = result.loss.item<double>();
       mean_loss += loss / parts;
       if (std::isfinite(loss))
