@@ -22,7 +22,7 @@ fi
 # A killed run: the last record is cut.
 "$DERMIS_BUILD/tests/tensorboard_sample" "$work/whole"
 mkdir "$work/killed"
-first=$(find "$work/whole" -name 'events.*' | sort | head -n 1)
+first=$(find "$work/whole" -name 'events.*' | sort | sed -n 1p)
 head -c -3 "$first" >"$work/killed/${first##*/}"
 
 "$venv/bin/python" - "$work" <<'PYTHON'

@@ -28,7 +28,7 @@ for round in 1 2; do
   for program in torch vit dermis; do
     taken=$(seconds $program)
     echo "round $round: $program ${taken} s"
-    best[$program]=$(printf '%s\n' "$taken" "${best[$program]:-$taken}" | sort -g | head -n 1)
+    best[$program]=$(printf '%s\n' "$taken" "${best[$program]:-$taken}" | sort -g | sed -n 1p)
   done
 done
 awk -v torch="${best[torch]}" -v vit="${best[vit]}" -v dermis="${best[dermis]}" 'BEGIN {

@@ -18,7 +18,7 @@ awk -F, 'NR > 1 { if (fold[$3] != "" && fold[$3] != $4) exit 1; fold[$3] = $4 }'
 mkdir "$scratch/sorted"
 tail -n +2 "$scratch/photos/labels.csv" | while IFS=, read -r image label rest; do
   mkdir -p "$scratch/sorted/$label"
-  ln "$(find "$scratch/photos" -name "$(basename "$image")*" | head -1)" "$scratch/sorted/$label/"
+  ln "$(find "$scratch/photos" -name "$(basename "$image")*" | sed -n 1p)" "$scratch/sorted/$label/"
 done
 quiet finetune --data "$scratch/sorted" --classes MEL,NV,BCC --seed 3 "${training[@]}" --colour-constancy --select-best \
   --tensorboard --out "$scratch/model"

@@ -7,7 +7,7 @@ quiet() { "$@" >"$scratch/stdout" 2>"$scratch/stderr" || { cat "$scratch/stderr"
 
 quiet synthesize "${data[@]}" "${training[@]}" --out "$scratch/generator"
 [ "$(find "$scratch/generator/synthetic" -name '*.png' | wc -l)" -gt 0 ] || fail "no synthetic image"
-grep -q 'SYNTHETIC: not a patient' "$(find "$scratch/generator/synthetic" -name '*.png' | head -1)" || fail "a synthetic image does not say so"
+grep -q 'SYNTHETIC: not a patient' "$(find "$scratch/generator/synthetic" -name '*.png' | sed -n 1p)" || fail "a synthetic image does not say so"
 quiet synthesize --model "$scratch/generator" --per-class 2 --out "$scratch/more"
 [ "$(find "$scratch/more/synthetic" -name '*.png' | wc -l)" = 6 ] || fail "expected two images of each of three classes"
 # The same image whatever else is drawn beside it.
@@ -26,13 +26,13 @@ grep -q '"balanced_accuracy"' "$scratch/figures.json" || fail "figures.json"
 quiet predict --model "$scratch/student/student.safetensors" "$scratch/photos/images" --out "$scratch/probabilities.csv"
 [ "$(wc -l <"$scratch/probabilities.csv")" = 151 ] || fail "expected a header and 150 lines"
 [ "$(head -1 "$scratch/probabilities.csv")" = image,MEL,NV,BCC ] || fail "header: $(head -1 "$scratch/probabilities.csv")"
-image=$(find "$scratch/photos/images" -name '*.png' | sort | head -1)
+image=$(find "$scratch/photos/images" -name '*.png' | sort | sed -n 1p)
 quiet predict --model "$scratch/student/student.safetensors" "$image"
 diff "$scratch/stdout" <(head -1 "$scratch/probabilities.csv"; grep -F "$image," "$scratch/probabilities.csv") || fail "one image and the folder disagree"
 awk -F, 'NR > 1 { s = $2 + $3 + $4; if (s < 0.9999 || s > 1.0001) exit 1 }' "$scratch/probabilities.csv" || fail "probabilities do not sum to 1"
 dermae --preset paper --dry-run >"$scratch/plan" || fail "dry run"
 grep -q 'teacher.*630775048' "$scratch/plan" || { cat "$scratch/plan" >&2; fail "the paper's teacher has about 631 million parameters"; }
 for program in phantom synthesize pretrain finetune distill evaluate predict dermae; do
-  "$program" --help | grep -q 'Examples:' || fail "$program --help does not teach"
+  grep -q 'Examples:' <<<"$("$program" --help)" || fail "$program --help does not teach"
 done
 echo "stages: ok"
