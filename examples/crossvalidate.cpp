@@ -35,11 +35,6 @@ Eigen::MatrixXd run_fold(const Setting& setting, const StageContext& context,
   return predict_probabilities(classifier, held_out.images, setting.views);
 }
 
-Dataset without_pixels(const PixelSet& set) {
-  return Dataset(set.classes, set.samples,
-                 [](std::int64_t) -> Image { throw std::logic_error("only names are needed"); });
-}
-
 void write_predictions(const std::filesystem::path& path, const PixelSet& set,
                        const std::vector<std::vector<std::int64_t>>& folds,
                        const Eigen::MatrixXd& probabilities) {
@@ -88,9 +83,12 @@ int main(int argc, char** argv) {
     std::vector<Setting> settings = {setting};
     if (!against.empty())
       settings.push_back({.name = "against", .recipe = program.recipe(against)});
-    const auto parts = program.parts(setting.recipe);
-    const auto set = concatenate(concatenate(parts.train, parts.validation), parts.test);
-    const auto fold_indices = grouped_stratified_folds(without_pixels(set), folds, program.seed);
+    const auto images = program.images(setting.recipe);
+    const auto& set = images.set;
+    const auto fold_indices =
+        grouped_stratified_folds(set.dataset(), folds, program.seed,
+                                 program.duplicates == "together" ? index_pairs(images.duplicates)
+                                                                  : std::vector<IndexPair>());
 
     Json figures = Json::object({{"images", set.size()}, {"folds", folds}});
     std::vector<Evaluation> evaluations;

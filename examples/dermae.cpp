@@ -30,7 +30,7 @@ bool run(const Program& program) {
   r.seed = program.seed;
   write_atomically(context.out / "config.json", options_to_json(r.recipe).dump(2) + "\n");
   r.parts = program.parts(r.recipe);
-  write_split(context.out / "split.csv", r.parts);
+  write_split(context.out, r.parts);
 
   const auto& recipe = r.recipe;
   const auto& train = r.parts.train;  // the only part that any weight sees

@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     validate(recipe);
     if (!layers.empty()) recipe.student.layers = layers;
     const auto parts = program.parts(recipe);
-    write_split(context.out / "split.csv", parts);
+    write_split(context.out, parts);
     const auto student = distill(teacher, program.training_images(parts), recipe.student, context);
     save_classifier(context.out / "student.safetensors", student);
     const auto theirs = evaluate(teacher, parts.validation),

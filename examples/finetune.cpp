@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     const auto recipe = program.recipe();
     const auto encoder = init.empty() ? Encoder{} : load_encoder(init, context.device);
     const auto parts = program.parts(recipe);
-    write_split(context.out / "split.csv", parts);
+    write_split(context.out, parts);
     const auto normalization =
         init.empty() ? measure_normalization(parts.train) : encoder.normalization;
     const auto training = program.training_images(parts);

@@ -44,8 +44,7 @@ int main(int argc, char** argv) {
     for (const auto& path : paths) {
       try {
         const auto image =
-            to_tensor(square_resized(preprocess(read_image(path), classifier.preprocessing), size,
-                                     Filter::Bicubic))
+            to_tensor(squared(read_image(path), size, {.preprocessing = classifier.preprocessing}))
                 .unsqueeze(0);
         const auto probabilities = predict_probabilities(classifier, image);
         std::vector<std::string> row = {path.string()};

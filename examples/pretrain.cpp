@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
     const auto context = program.context();
     const auto recipe = program.recipe();
     const auto parts = program.parts(recipe);
-    write_split(context.out / "split.csv", parts);
+    write_split(context.out, parts);
     const auto mae = pretrain(program.training_images(parts), measure_normalization(parts.train),
                               recipe.pretraining, context);
     save_mae(context.out / "mae.safetensors", mae);

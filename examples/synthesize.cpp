@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     } else {
       const auto recipe = program.recipe();
       const auto parts = program.parts(recipe);
-      write_split(context.out / "split.csv", parts);
+      write_split(context.out, parts);
       const auto autoencoder = train_autoencoder(parts.train, recipe.autoencoder, context);
       generator = train_generator(parts.train, autoencoder, recipe.generator, context);
       save_generator(context.out, generator);

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <thread>
@@ -40,6 +41,11 @@ void Program::add_data_options() {
   app.add_option("--label-column", label_column, "column of --labels that holds the class");
   app.add_option("--class-map", class_map,
                  "CSV from,to: other names for classes; an empty `to` leaves the class out");
+  app.add_option("--duplicates", duplicates,
+                 "near-duplicate images: together (kept in one part, as one lesion's), report "
+                 "(listed alone), ignore (not searched)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"together", "report", "ignore"}));
   app.add_flag("--crop-border", preprocessing.crop_border, "cut black borders off");
   app.add_flag("--remove-hair", preprocessing.remove_hair, "paint over dark hair");
   app.add_flag("--colour-constancy", preprocessing.colour_constancy,
@@ -113,43 +119,69 @@ int Program::decode_threads() const {
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+PhantomOptions Program::phantom_options(const DermaeRecipe& recipe) const {
+  check_argument(labels.empty() && classes.empty() && lesions.empty(),
+                 "[data] --labels, --classes and --lesions need --data FOLDER; the embedded "
+                 "phantom has its own labels");
+  return {.seed = seed,
+          .train_images = recipe.phantom_images,
+          .validation_lesions_per_class = recipe.phantom_validation_per_class,
+          .test_lesions_per_class = recipe.phantom_test_per_class,
+          .image_size = recipe.image_size};
+}
+
+LabelledImages Program::folder_images(const DermaeRecipe& recipe) const {
+  FolderSource source{
+      .images = data,
+      .labels = labels,
+      .folder = {.classes = classes,
+                 .missing = skip_missing ? MissingImages::Skip : MissingImages::Fail,
+                 .lesions_csv = lesions,
+                 .label_column = label_column},
+      .preprocessing = preprocessing,
+      .image_size = recipe.image_size,
+      .threads = decode_threads(),
+      .find_duplicates = duplicates != "ignore"};
+  if (!class_map.empty()) source.folder.class_map = read_class_map(class_map);
+  auto images = load_folder(source);
+  for (const auto& message : images.report.messages) std::cerr << "left out: " << message << '\n';
+  const auto& left_out = images.report;
+  std::cerr << text(
+      "data: ", images.source, ", ", images.set.classes.size(), " classes, ", images.set.size(),
+      " images; left out: ", left_out.missing, " missing, ", left_out.corrupt, " corrupt, ",
+      left_out.unlabelled, " without label, ", left_out.unmapped,
+      " of classes mapped to none; near-duplicates: ",
+      duplicates == "ignore" ? "not searched" : text(images.duplicates.size(), " pairs"), '\n');
+  return images;
+}
+
+LabelledImages Program::images(const DermaeRecipe& recipe) const {
+  if (!data.empty()) return folder_images(recipe);
+  const auto parts = phantom_parts(phantom_options(recipe), decode_threads());
+  return {.set = concatenate(concatenate(parts.train, parts.validation), parts.test),
+          .source = parts.source};
+}
+
 DataParts Program::parts(const DermaeRecipe& recipe) const {
-  DataParts parts;
-  if (data.empty()) {
-    check_argument(labels.empty() && classes.empty() && lesions.empty(),
-                   "[data] --labels, --classes and --lesions need --data FOLDER; the embedded "
-                   "phantom has its own labels");
-    parts = phantom_parts({.seed = seed,
-                           .train_images = recipe.phantom_images,
-                           .validation_lesions_per_class = recipe.phantom_validation_per_class,
-                           .test_lesions_per_class = recipe.phantom_test_per_class,
-                           .image_size = recipe.image_size},
-                          decode_threads());
-  } else {
-    FolderOptions options{.classes = classes,
-                          .missing = skip_missing ? MissingImages::Skip : MissingImages::Fail,
-                          .lesions_csv = lesions,
-                          .label_column = label_column};
-    if (!class_map.empty()) options.class_map = read_class_map(class_map);
-    const SplitOptions split{
-        .validation = recipe.validation_share, .test = recipe.test_share, .seed = seed};
-    try {
-      parts = folder_parts(data, labels, options, split, recipe.image_size, decode_threads(),
-                           preprocessing);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::runtime_error& error) {
-      check_runtime(!labels.empty(), error.what(),
-                    " (without --labels, the sub-folders are the classes)");
-      throw;
-    }
-  }
-  for (const auto& message : parts.report.messages) std::cerr << "left out: " << message << '\n';
-  std::cerr << text("data: ", parts.source, ", ", parts.train.classes.size(), " classes, ",
-                    parts.train.size(), " training, ", parts.validation.size(), " validation, ",
-                    parts.test.size(), " test images; left out: ", parts.report.missing,
-                    " missing, ", parts.report.corrupt, " corrupt, ", parts.report.unlabelled,
-                    " without label, ", parts.report.unmapped, " of classes mapped to none\n");
+  const auto parts =
+      data.empty()
+          ? phantom_parts(phantom_options(recipe), decode_threads())
+          : split_parts(
+                folder_images(recipe),
+                {.validation = recipe.validation_share, .test = recipe.test_share, .seed = seed},
+                duplicates == "together");
+  std::cerr << text("parts: ", parts.train.size(), " training, ", parts.validation.size(),
+                    " validation, ", parts.test.size(), " test images\n");
+  const auto crossing = std::count_if(parts.duplicates.begin(), parts.duplicates.end(),
+                                      [](const PlacedDuplicate& pair) { return pair.crosses(); });
+  if (crossing > 0)
+    std::cerr << text("near-duplicates: ", crossing,
+                      " pairs lie in two parts, which flatters the "
+                      "figures; --duplicates together prevents it\n");
+  const auto few = few_images(parts.train);
+  for (const auto& line : few) std::cerr << line << '\n';
+  if (!few.empty() && !data.empty())
+    std::cerr << "few images: start from others' weights (--init, docs/weights.md)\n";
   return parts;
 }
 

@@ -28,7 +28,8 @@ struct Program {
 
   DermaeRecipe recipe() const;  ///< preset, then --config, then --image-size; validated
   DermaeRecipe recipe(const std::filesystem::path& config) const;  ///< with another --config
-  DataParts parts(const DermaeRecipe& recipe) const;  ///< loads images; prints what was left out
+  LabelledImages images(const DermaeRecipe& recipe) const;  ///< --data or the phantom, not split
+  DataParts parts(const DermaeRecipe& recipe) const;        ///< the same, split
   PixelSet training_images(
       const DataParts& parts) const;  ///< the training part and, with --synthetic, those images
   StageContext context() const;       ///< creates --out
@@ -37,7 +38,7 @@ struct Program {
   CLI::App app;
   std::filesystem::path data, labels, lesions, class_map, out, config, synthetic;
   std::vector<std::string> classes;
-  std::string preset = "demo", device = "cpu", label_column;
+  std::string preset = "demo", device = "cpu", label_column, duplicates = "together";
   DermoscopyOptions preprocessing;
   std::int64_t image_size = 0;
   std::uint64_t seed = 0;
@@ -45,6 +46,8 @@ struct Program {
   bool resume = false, bf16 = false, tensorboard = false, skip_missing = false, dry_run = false;
 
  private:
+  PhantomOptions phantom_options(const DermaeRecipe& recipe) const;
+  LabelledImages folder_images(const DermaeRecipe& recipe) const;
   void print_plan() const;
 };
 

@@ -122,46 +122,43 @@ std::vector<IndexPair> index_pairs(const std::vector<NearDuplicate>& duplicates)
   return pairs;
 }
 
-std::vector<CrossingDuplicate> duplicates_across_parts(const Dataset& dataset,
-                                                       const std::vector<NearDuplicate>& duplicates,
-                                                       const std::vector<NamedPart>& parts) {
-  const std::vector<Sample>& samples = dataset.samples();
+std::vector<PlacedDuplicate> place_duplicates(const std::vector<Sample>& samples,
+                                              const std::vector<NearDuplicate>& duplicates,
+                                              const std::vector<NamedPart>& parts) {
   const auto check_index = [&](int64_t i) {
-    check_argument(i >= 0 && i < dataset.size(), "[duplicates] expected an index in [0, ",
-                   dataset.size(), "), got ", i);
+    const auto count = static_cast<int64_t>(samples.size());
+    check_argument(i >= 0 && i < count, "[duplicates] expected an index in [0, ", count, "), got ",
+                   i);
     return static_cast<std::size_t>(i);
   };
-  std::vector<const std::string*> part_of(samples.size());
+  std::vector<std::string> part_of(samples.size());
   for (const auto& [name, indices] : parts) {
     for (const int64_t index : indices) {
       const std::size_t i = check_index(index);
-      check_argument(part_of[i] == nullptr, "[duplicates] expected each sample in one part, got ",
+      check_argument(part_of[i].empty(), "[duplicates] expected each sample in one part, got ",
                      samples[i].id, " twice");
-      part_of[i] = &name;
+      part_of[i] = name;
     }
   }
-  std::vector<CrossingDuplicate> rows;
+  std::vector<PlacedDuplicate> rows;
   for (const NearDuplicate& pair : duplicates) {
-    const std::size_t a = check_index(pair.a);
-    const std::size_t b = check_index(pair.b);
-    if (part_of[a] == nullptr || part_of[b] == nullptr || part_of[a] == part_of[b]) continue;
-    rows.push_back({samples[a].id, samples[b].id, pair.distance, *part_of[a], *part_of[b]});
+    const std::size_t a = check_index(pair.a), b = check_index(pair.b);
+    rows.push_back({samples[a].id, samples[b].id, pair.distance, part_of[a], part_of[b]});
   }
   return rows;
 }
 
-std::vector<CrossingDuplicate> duplicates_across_parts(const Dataset& dataset,
-                                                       const std::vector<NearDuplicate>& duplicates,
-                                                       const Split& split) {
-  const std::vector<NamedPart> parts = {
-      {"train", split.train}, {"validation", split.validation}, {"test", split.test}};
-  return duplicates_across_parts(dataset, duplicates, parts);
+std::vector<PlacedDuplicate> place_duplicates(const std::vector<Sample>& samples,
+                                              const std::vector<NearDuplicate>& duplicates,
+                                              const Split& split) {
+  return place_duplicates(
+      samples, duplicates,
+      {{"train", split.train}, {"validation", split.validation}, {"test", split.test}});
 }
 
-void write_crossing_duplicates(const std::filesystem::path& path,
-                               const std::vector<CrossingDuplicate>& rows) {
+void write_duplicates(const std::filesystem::path& path, const std::vector<PlacedDuplicate>& rows) {
   std::string csv = "id_a,id_b,distance,part_a,part_b\n";
-  for (const CrossingDuplicate& row : rows) {
+  for (const PlacedDuplicate& row : rows) {
     csv +=
         csv_line({row.id_a, row.id_b, std::to_string(row.distance), row.part_a, row.part_b}) + "\n";
   }

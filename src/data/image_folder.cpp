@@ -14,7 +14,8 @@ FolderData read_class_folders(const fs::path& folder, const FolderOptions& optio
   check_argument(options.label_column.empty(),
                  "[data] expected no label_column for class folders, got ", options.label_column);
   const detail::ImageIndex images(folder);
-  detail::LabelTable labels{.source = folder.string()};
+  const auto source = text(folder.string(), " (no labels file: its sub-folders are the classes)");
+  detail::LabelTable labels{.source = source};
   std::set<std::string> classes;
   std::vector<std::string> outside;
   for (std::size_t i = 0; i < images.paths().size(); ++i) {
@@ -32,8 +33,8 @@ FolderData read_class_folders(const fs::path& folder, const FolderOptions& optio
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
       check_runtime(!entry.is_directory() || name.starts_with('.') || classes.contains(name),
-                    "[data] ", folder.string(),
-                    ": expected images in every class folder, got none in ", name);
+                    "[data] ", source, ": expected images in every class folder, got none in ",
+                    name);
     }
   }
   FolderData result = detail::labelled_images(images, std::move(labels), options);

@@ -85,7 +85,6 @@ struct Loader::State {
   }
 
   at::Tensor load(const LoadRequest& request) const {
-    const auto size = options.image_size;
     Image image;
     try {
       image = dataset.load(request.index);
@@ -95,9 +94,8 @@ struct Loader::State {
       const Sample& sample = dataset.samples()[static_cast<std::size_t>(request.index)];
       throw std::runtime_error(text("[loader] image ", sample.id, " does not load: ", e.what()));
     }
-    image = options.fit == Fit::CenterSquare ? square_resized(image, size, options.filter)
-                                             : resize(image, size, size, options.filter);
-    const at::Tensor pixels = to_tensor(image).unsqueeze(0);  // [1, 3, S, S]
+    const at::Tensor pixels =
+        to_tensor(squared(image, options.image_size, options.square)).unsqueeze(0);  // [1, 3, S, S]
     if (!options.view) return pixels;
     const at::Tensor view = options.view(pixels, request.key);
     check_argument(

@@ -50,11 +50,7 @@ std::vector<Decoded> decode_all(const Dataset& dataset, int64_t size, const Load
     Decoded& result = decoded[static_cast<std::size_t>(i)];
     try {
       const Image stored = dataset.load(i);
-      const Image image = preprocess(stored, options.preprocessing);
-      const Image square = options.fit == Fit::CenterSquare
-                               ? square_resized(image, size, options.filter)
-                               : resize(image, size, size, options.filter);
-      to_planes(square, out + i * kChannels * size * size);
+      to_planes(squared(stored, size, options.square), out + i * kChannels * size * size);
       result.width = stored.width;
       result.height = stored.height;
     } catch (const Interrupted&) {
@@ -118,6 +114,10 @@ PixelSet PixelSet::subset(const std::vector<int64_t>& indices) const {
   return result;
 }
 
+Dataset PixelSet::dataset() const {
+  return Dataset(classes, samples, [pixels = images](int64_t i) { return to_image(pixels[i]); });
+}
+
 PixelSet concatenate(const PixelSet& a, const PixelSet& b) {
   check_argument(a.classes == b.classes,
                  "[pixels] expected both sets to have the same classes in the same order");
@@ -130,6 +130,12 @@ PixelSet concatenate(const PixelSet& a, const PixelSet& b) {
   return result;
 }
 
+Image squared(const Image& image, int64_t size, const SquareOptions& options) {
+  const Image clean = preprocess(image, options.preprocessing);
+  return options.fit == Fit::CenterSquare ? square_resized(clean, size, options.filter)
+                                          : resize(clean, size, size, options.filter);
+}
+
 PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& options) {
   check_argument(size >= 1, "[data] expected an image size of at least 1, got ", size);
   check_argument(options.threads >= 1, "[data] expected at least 1 thread, got ", options.threads);
@@ -140,7 +146,7 @@ PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& op
   const std::vector<Decoded> decoded =
       decode_all(dataset, size, options, images.data_ptr<std::uint8_t>());
 
-  PixelSet result{{}, {}, {}, dataset.classes(), options.preprocessing};
+  PixelSet result{{}, {}, {}, dataset.classes(), options.square.preprocessing};
   std::vector<int64_t> good, labels;
   std::string first_error;
   for (int64_t i = 0; i < dataset.size(); ++i) {

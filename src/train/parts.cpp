@@ -1,5 +1,7 @@
 #include "dermis/train/parts.hpp"
 
+#include <algorithm>
+
 #include "dermis/core/file.hpp"
 #include "dermis/data/image_folder.hpp"
 #include "dermis/io/csv.hpp"
@@ -20,26 +22,53 @@ DataParts phantom_parts(const PhantomOptions& options, int threads) {
   return parts;
 }
 
-DataParts folder_parts(const std::filesystem::path& images, const std::filesystem::path& labels_csv,
-                       const FolderOptions& folder, const SplitOptions& split,
-                       std::int64_t image_size, int threads,
-                       const DermoscopyOptions& preprocessing) {
-  auto [data, report] = labels_csv.empty() ? read_class_folders(images, folder)
-                                           : read_labelled_folder(images, labels_csv, folder);
-  const auto indices = grouped_stratified_split(data, split);
-  DataParts parts;
-  parts.report = std::move(report);
-  const LoadOptions load{
-      .threads = threads, .report = &parts.report, .preprocessing = preprocessing};
-  parts.train = load_pixels(data.subset(indices.train), image_size, load);
-  parts.validation = load_pixels(data.subset(indices.validation), image_size, load);
-  parts.test = load_pixels(data.subset(indices.test), image_size, load);
-  auto folder_name = std::filesystem::absolute(images).lexically_normal();
-  if (folder_name.filename().empty()) folder_name = folder_name.parent_path();
-  parts.source = folder_name.filename().string();
-  parts.split = text("by lesion and patient, stratified by class; validation ", split.validation,
-                     ", test ", split.test, ", seed ", split.seed);
-  return parts;
+LabelledImages load_folder(const FolderSource& source) {
+  auto [data, report] = source.labels.empty()
+                            ? read_class_folders(source.images, source.folder)
+                            : read_labelled_folder(source.images, source.labels, source.folder);
+  LabelledImages images;
+  images.report = std::move(report);
+  images.set = load_pixels(data, source.image_size,
+                           {.threads = source.threads,
+                            .report = &images.report,
+                            .square = {.preprocessing = source.preprocessing}});
+  auto folder = std::filesystem::absolute(source.images).lexically_normal();
+  if (folder.filename().empty()) folder = folder.parent_path();
+  images.source = folder.filename().string();
+  if (source.find_duplicates)
+    images.duplicates = find_near_duplicates(images.set.dataset(), {.threads = source.threads});
+  return images;
+}
+
+DataParts split_parts(const LabelledImages& images, SplitOptions split,
+                      bool keep_duplicates_together) {
+  if (keep_duplicates_together) {
+    const auto pairs = index_pairs(images.duplicates);
+    split.together.insert(split.together.end(), pairs.begin(), pairs.end());
+  }
+  const auto indices = grouped_stratified_split(images.set.dataset(), split);
+  return {.train = images.set.subset(indices.train),
+          .validation = images.set.subset(indices.validation),
+          .test = images.set.subset(indices.test),
+          .source = images.source,
+          .split = text("by lesion",
+                        keep_duplicates_together ? ", patient and near-duplicate" : " and patient",
+                        ", stratified by class; validation ", split.validation, ", test ",
+                        split.test, ", seed ", split.seed),
+          .report = images.report,
+          .duplicates = place_duplicates(images.set.samples, images.duplicates, indices)};
+}
+
+std::vector<std::string> few_images(const PixelSet& training, std::int64_t minimum) {
+  std::vector<std::int64_t> real(training.classes.size());
+  for (const auto& sample : training.samples)
+    if (!sample.synthetic) ++real[static_cast<std::size_t>(sample.label)];
+  std::vector<std::string> lines;
+  for (std::size_t c = 0; c < real.size(); ++c)
+    if (real[c] < minimum)
+      lines.push_back(text("few images: class ", training.classes[c], " has ", real[c],
+                           " to train on, below ", minimum));
+  return lines;
 }
 
 Json to_json(const DataParts& parts) {
@@ -49,6 +78,8 @@ Json to_json(const DataParts& parts) {
     for (std::size_t c = 0; c < of.size(); ++c) by_class[set.classes[c]] = of[c];
     return by_class;
   };
+  const auto crossing = std::count_if(parts.duplicates.begin(), parts.duplicates.end(),
+                                      [](const PlacedDuplicate& pair) { return pair.crosses(); });
   return Json::object({{"source", parts.source},
                        {"classes", parts.train.classes},
                        {"image_size", parts.train.images.size(2)},
@@ -56,24 +87,27 @@ Json to_json(const DataParts& parts) {
                        {"validation", counts(parts.validation)},
                        {"test", counts(parts.test)},
                        {"split", parts.split},
+                       {"near_duplicates", Json::object({{"pairs", parts.duplicates.size()},
+                                                         {"across_parts", crossing}})},
                        {"left_out", Json::object({{"missing", parts.report.missing},
                                                   {"corrupt", parts.report.corrupt},
                                                   {"unlabelled", parts.report.unlabelled},
                                                   {"unmapped", parts.report.unmapped}})}});
 }
 
-void write_split(const std::filesystem::path& path, const DataParts& parts) {
-  std::string csv = csv_line({"image", "label", "lesion_id", "part"}) + "\n";
+void write_split(const std::filesystem::path& directory, const DataParts& parts) {
+  std::string csv = csv_line({"image", "label", "lesion_id", "patient_id", "part"}) + "\n";
   const auto add = [&](const PixelSet& set, const char* part) {
     for (const auto& sample : set.samples)
       csv += csv_line({sample.id, set.classes[static_cast<std::size_t>(sample.label)],
-                       sample.lesion, part}) +
+                       sample.lesion, sample.patient, part}) +
              "\n";
   };
   add(parts.train, "train");
   add(parts.validation, "validation");
   add(parts.test, "test");
-  write_atomically(path, csv);
+  write_atomically(directory / "split.csv", csv);
+  if (!parts.duplicates.empty()) write_duplicates(directory / "duplicates.csv", parts.duplicates);
 }
 
 }  // namespace dermis

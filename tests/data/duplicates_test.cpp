@@ -152,31 +152,30 @@ TEST_CASE("duplicates: corrupt images are reported, or end the search") {
 TEST_CASE("duplicates: pairs across parts, and the way to keep them together") {
   std::vector<Sample> samples;
   for (int i = 0; i < 6; ++i) samples.push_back({.id = "i" + std::to_string(i)});
-  const Dataset data({"NV"}, samples, [](int64_t) { return make_image(1, 1); });
-  const std::vector<NearDuplicate> pairs = {{0, 1, 2, 1}, {0, 2, 4, 1}, {3, 5, 0, 1}};
+  const std::vector<NearDuplicate> pairs = {{0, 1, 2, 1}, {0, 2, 4, 1}, {3, 5, 0, 1}, {4, 5, 1, 1}};
   const Split split{{0, 1, 3}, {2}, {5}};
-  const auto rows = duplicates_across_parts(data, pairs, split);
-  REQUIRE(rows.size() == 2);
-  CHECK(rows[0].id_a == "i0");
-  CHECK(rows[0].part_a == "train");
-  CHECK(rows[0].part_b == "validation");
-  CHECK(rows[1].id_b == "i5");
-  CHECK(rows[1].part_b == "test");
-  CHECK(rows[1].distance == 0);
+  const auto rows = place_duplicates(samples, pairs, split);
+  REQUIRE(rows.size() == 4);
+  CHECK_FALSE(rows[0].crosses());  // both in train
+  CHECK(rows[1].crosses());
+  CHECK(rows[2].crosses());
+  CHECK_FALSE(rows[3].crosses());  // i4 is in no part
 
   const test::ScratchFolder folder;
-  write_crossing_duplicates(folder / "pairs.csv", rows);
+  write_duplicates(folder / "pairs.csv", rows);
   CHECK(read_file(folder / "pairs.csv") ==
-        "id_a,id_b,distance,part_a,part_b\ni0,i2,4,train,validation\ni3,i5,0,train,test\n");
+        "id_a,id_b,distance,part_a,part_b\ni0,i1,2,train,train\ni0,i2,4,train,validation\n"
+        "i3,i5,0,train,test\ni4,i5,1,,test\n");
 
+  const Dataset data({"NV"}, samples, [](int64_t) { return make_image(1, 1); });
   const Split kept = grouped_stratified_split(
       data, {.validation = 0.2, .test = 0.2, .together = index_pairs(pairs)});
-  CHECK(duplicates_across_parts(data, pairs, kept).empty());
+  for (const auto& row : place_duplicates(samples, pairs, kept)) CHECK_FALSE(row.crosses());
 
-  CHECK_THROWS_WITH(duplicates_across_parts(data, pairs, {{"a", {0, 1}}, {"b", {1}}}),
+  CHECK_THROWS_WITH(place_duplicates(samples, pairs, {{"a", {0, 1}}, {"b", {1}}}),
                     Contains("i1 twice"));
-  CHECK_THROWS_AS(duplicates_across_parts(data, pairs, {{"a", {6}}}), std::invalid_argument);
-  CHECK_THROWS_AS(duplicates_across_parts(data, {{0, 6, 0, 1}}, split), std::invalid_argument);
+  CHECK_THROWS_AS(place_duplicates(samples, pairs, {{"a", {6}}}), std::invalid_argument);
+  CHECK_THROWS_AS(place_duplicates(samples, {{0, 6, 0, 1}}, split), std::invalid_argument);
 }
 
 TEST_CASE("duplicates: options out of range") {

@@ -89,7 +89,9 @@ TEST_CASE("loader: batches come in order and equal at any number of threads and 
 TEST_CASE("loader: without a view bytes, squashed where asked for, from a later step") {
   const Dataset data = formulas();
   Loader loader(data, order(4),
-                {.image_size = 8, .first_step = 3, .fit = Fit::Squash, .filter = Filter::Bilinear});
+                {.image_size = 8,
+                 .first_step = 3,
+                 .square = {.fit = Fit::Squash, .filter = Filter::Bilinear}});
   const auto batch = loader.next();
   REQUIRE(batch);
   CHECK(batch->step == 3);

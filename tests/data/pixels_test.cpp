@@ -57,8 +57,8 @@ TEST_CASE("pixels: images come squared and in order, whatever the threads") {
 
 TEST_CASE("pixels: squashing and other filters are there for comparison") {
   const Dataset data = formulas(2);
-  const PixelSet squashed =
-      load_pixels(data, 8, {.fit = Fit::Squash, .filter = Filter::Bilinear, .progress = false});
+  const PixelSet squashed = load_pixels(
+      data, 8, {.square = {.fit = Fit::Squash, .filter = Filter::Bilinear}, .progress = false});
   CHECK(to_image(squashed.images[1]) == resize(data.load(1), 8, 8, Filter::Bilinear));
   CHECK_FALSE(torch::equal(squashed.images, load_pixels(data, 8, quiet()).images));
 }

@@ -16,7 +16,7 @@ expect 1 MLE "${tiny[@]}" --data "$scratch/photos" --labels "$labels" --classes 
 expect 1 "patch" "${tiny[@]}" --image-size 30
 expect 1 "preset demo, study or paper" dermae --preset huge --out "$scratch/out"
 expect 1 "unknown key 'hedas'" dermae --config <(echo '{"teacher": {"model": {"hedas": 3}}}') --out "$scratch/out"
-expect 1 "without --labels, the sub-folders are the classes" dermae --data "$scratch/photos" --out "$scratch/out"
+expect 1 "no labels file: its sub-folders are the classes" dermae --data "$scratch/photos" --out "$scratch/out"
 expect 2 "--unknown" dermae --unknown
 expect 2 "--seed" dermae --seed many
 expect 2 "--model" predict "$scratch/photos"

@@ -61,28 +61,30 @@ std::vector<NearDuplicate> find_near_duplicates(const Dataset& dataset,
 /// The pairs as SplitOptions::together and joined_groups take them.
 std::vector<IndexPair> index_pairs(const std::vector<NearDuplicate>& duplicates);
 
-/// A pair of near-duplicates that leaks from one part of a split into another.
-struct CrossingDuplicate {
+/// A pair of near-duplicates by name, and where a split put its two images.
+struct PlacedDuplicate {
   std::string id_a, id_b;
   int distance = 0;
-  std::string part_a, part_b;
+  std::string part_a, part_b;  ///< "" for a sample in no part
+
+  /// Whether it leaks from one part into another.
+  bool crosses() const { return !part_a.empty() && !part_b.empty() && part_a != part_b; }
 };
 
 /// A part's name and its samples' indices.
 using NamedPart = std::pair<std::string, std::vector<int64_t>>;
 
-/// Those pairs that lie in two different parts, in the order of `duplicates`; samples in no part
-/// are ignored. Throws std::invalid_argument on an index out of range or in two parts.
-std::vector<CrossingDuplicate> duplicates_across_parts(const Dataset& dataset,
-                                                       const std::vector<NearDuplicate>& duplicates,
-                                                       const std::vector<NamedPart>& parts);
+/// Every pair with its parts, in the order of `duplicates`. Throws std::invalid_argument on an
+/// index out of range or in two parts.
+std::vector<PlacedDuplicate> place_duplicates(const std::vector<Sample>& samples,
+                                              const std::vector<NearDuplicate>& duplicates,
+                                              const std::vector<NamedPart>& parts);
 /// The same with the parts train, validation and test.
-std::vector<CrossingDuplicate> duplicates_across_parts(const Dataset& dataset,
-                                                       const std::vector<NearDuplicate>& duplicates,
-                                                       const Split& split);
+std::vector<PlacedDuplicate> place_duplicates(const std::vector<Sample>& samples,
+                                              const std::vector<NearDuplicate>& duplicates,
+                                              const Split& split);
 
 /// Writes `id_a,id_b,distance,part_a,part_b`, atomically; the folder must exist.
-void write_crossing_duplicates(const std::filesystem::path& path,
-                               const std::vector<CrossingDuplicate>& rows);
+void write_duplicates(const std::filesystem::path& path, const std::vector<PlacedDuplicate>& rows);
 
 }  // namespace dermis

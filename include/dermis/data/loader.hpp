@@ -33,8 +33,7 @@ struct LoaderOptions {
   int threads = 1;                ///< working ones; what comes out does not depend on it
   std::int64_t prefetch = 2;      ///< batches in the making or waiting, at least 1
   std::int64_t first_step = 0;    ///< to go on from, on resume
-  Fit fit = Fit::CenterSquare;
-  Filter filter = Filter::Bicubic;
+  SquareOptions square = {};
   /// uint8 [1, 3, S, S] and the request's key -> float [1, 3, S, S]; empty: images as they are.
   /// Called by several threads at once.
   std::function<at::Tensor(const at::Tensor& image, std::int64_t key)> view{};

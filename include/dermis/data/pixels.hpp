@@ -29,6 +29,8 @@ struct PixelSet {
   /// Copies of the images at `indices`, in that order. Throws std::invalid_argument on an index out
   /// of range.
   PixelSet subset(const std::vector<int64_t>& indices) const;
+  /// The same images as a data set, which shares their memory: for splits and searches.
+  Dataset dataset() const;
 };
 
 /// `a` followed by `b`, with `a`'s preprocessing. Throws std::invalid_argument unless classes and
@@ -42,13 +44,21 @@ enum class Fit {
            ///< class
 };
 
-struct LoadOptions {
-  int threads = 1;                       ///< decoding threads; the result does not depend on it
-  DataReport* report = nullptr;          ///< corrupt images are counted and named here
+/// How an image of any size becomes one of `size` x `size` pixels.
+struct SquareOptions {
   DermoscopyOptions preprocessing = {};  ///< border, hair, colour: before the square is cut
   Fit fit = Fit::CenterSquare;
   Filter filter = Filter::Bicubic;  ///< antialiased as in Pillow
-  bool progress = true;             ///< show progress on stderr
+};
+
+/// `image`, preprocessed, squared and resized to `size` x `size` pixels.
+Image squared(const Image& image, int64_t size, const SquareOptions& options = {});
+
+struct LoadOptions {
+  int threads = 1;               ///< decoding threads; the result does not depend on it
+  DataReport* report = nullptr;  ///< corrupt images are counted and named here
+  SquareOptions square = {};
+  bool progress = true;  ///< show progress on stderr
 };
 
 /// Decodes every image of `dataset` to `size` x `size` pixels, in the data set's order. An image

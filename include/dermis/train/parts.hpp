@@ -3,6 +3,7 @@
 /// Training, validation and test parts in memory, from the phantom or from a user's folder.
 
 #include "dermis/core/json.hpp"
+#include "dermis/data/duplicates.hpp"
 #include "dermis/data/isic.hpp"
 #include "dermis/data/phantom.hpp"
 #include "dermis/data/pixels.hpp"
@@ -10,28 +11,55 @@
 
 namespace dermis {
 
+/// A user's folder of labelled images, and what is done to them.
+struct FolderSource {
+  std::filesystem::path images;
+  std::filesystem::path labels = {};  ///< empty: a sub-folder a class
+  FolderOptions folder = {};
+  DermoscopyOptions preprocessing = {};
+  std::int64_t image_size = 64;  ///< pixels
+  int threads = 1;
+  bool find_duplicates = true;  ///< near-duplicates among the squared images (data/duplicates.hpp)
+};
+
+/// Labelled images in memory, not yet split.
+struct LabelledImages {
+  PixelSet set;
+  std::string source;                     ///< the folder's name
+  DataReport report;                      ///< what was left out
+  std::vector<NearDuplicate> duplicates;  ///< indices into `set`
+};
+
+/// Reads labels and images. Errors are those of read_labelled_folder, read_class_folders and
+/// load_pixels.
+LabelledImages load_folder(const FolderSource& source);
+
 /// The three parts of a data set. Nothing but `train` may reach a weight.
 struct DataParts {
   PixelSet train, validation, test;
   std::string source;  ///< "phantom" or the folder's name
   std::string split;   ///< how the parts were made, for people
   DataReport report;   ///< what was left out
+  std::vector<PlacedDuplicate> duplicates;
 };
 
 /// The phantom's own parts.
 DataParts phantom_parts(const PhantomOptions& options, int threads);
 
-/// A folder with a labels file (without one: a sub-folder a class), split by lesion and patient.
-DataParts folder_parts(const std::filesystem::path& images, const std::filesystem::path& labels_csv,
-                       const FolderOptions& folder, const SplitOptions& split,
-                       std::int64_t image_size, int threads,
-                       const DermoscopyOptions& preprocessing = {});
+/// Splits by lesion and patient, and with `keep_duplicates_together` by near-duplicate too.
+DataParts split_parts(const LabelledImages& images, SplitOptions split,
+                      bool keep_duplicates_together = true);
 
-/// source, classes, image_size, train, validation, test (images by class), split, left_out{missing,
-/// corrupt, unlabelled}.
+/// A line for each class with fewer than `minimum` real images in `training`: too few to learn it
+/// from scratch.
+std::vector<std::string> few_images(const PixelSet& training, std::int64_t minimum = 50);
+
+/// source, classes, image_size, train, validation, test (images by class), split,
+/// near_duplicates{pairs, across_parts}, left_out{missing, corrupt, unlabelled, unmapped}.
 Json to_json(const DataParts& parts);
 
-/// image,label,lesion_id,part for every image: the split as a file.
-void write_split(const std::filesystem::path& path, const DataParts& parts);
+/// Writes the split as files: DIR/split.csv, image,label,lesion_id,patient_id,part for every image,
+/// and, where near-duplicates were found, DIR/duplicates.csv (see write_duplicates).
+void write_split(const std::filesystem::path& directory, const DataParts& parts);
 
 }  // namespace dermis
