@@ -102,11 +102,17 @@ int main(int argc, char** argv) {
       evaluations.push_back(evaluate(probabilities, set));
       figures[s.name] = to_json(evaluations.back());
     }
-    if (evaluations.size() == 2)
-      figures["difference"] =
-          to_json(balanced_accuracy_difference(evaluations[0].labels, evaluations[0].predictions,
-                                               evaluations[1].predictions, evaluations[0].lesions));
+    std::string lines;
+    for (std::size_t s = 0; s < settings.size(); ++s)
+      lines += settings[s].name + ": " + summary(evaluations[s]) + "\n";
+    if (evaluations.size() == 2) {
+      const auto difference =
+          balanced_accuracy_difference(evaluations[0].labels, evaluations[0].predictions,
+                                       evaluations[1].predictions, evaluations[0].lesions);
+      figures["difference"] = to_json(difference);
+      lines += "paired difference in balanced accuracy: " + percent(difference) + "\n";
+    }
     write_atomically(context.out / "metrics.json", figures.dump(2) + "\n");
-    std::cout << figures.dump(2) << '\n';
+    program.print(figures, lines + "figures: " + (context.out / "metrics.json").string());
   });
 }

@@ -119,10 +119,11 @@ bool run(const Program& program) {
   r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   conclude(r);
   write_results(context.out, r);
+  std::string checks;
   for (const auto& check : r.checks)
-    std::cout << (check.passed ? "passed  " : "FAILED  ") << check.name << ": " << check.found
-              << '\n';
-  std::cout << "report: " << (context.out / "report.html").string() << '\n';
+    checks += text(check.passed ? "passed  " : "FAILED  ", check.name, ": ", check.found, '\n');
+  program.print(Json::read(context.out / "metrics.json"),
+                checks + "report: " + (context.out / "report.html").string());
   return r.passed();
 }
 

@@ -37,11 +37,13 @@ int main(int argc, char** argv) {
     save_classifier(context.out / "student.safetensors", student);
     const auto theirs = evaluate(teacher, parts.validation),
                ours = evaluate(student, parts.validation);
-    const auto report =
-        Json::object({{"teacher", to_json(theirs)},
-                      {"student", to_json(ours)},
-                      {"retention", ours.balanced_accuracy.mean / theirs.balanced_accuracy.mean}});
-    std::cout << report.dump(2) << "\nmodel (figures above: validation part): "
-              << (context.out / "student.safetensors").string() << '\n';
+    const double retention = ours.balanced_accuracy.mean / theirs.balanced_accuracy.mean;
+    const auto model = (context.out / "student.safetensors").string();
+    program.print(Json::object({{"teacher", to_json(theirs)},
+                                {"student", to_json(ours)},
+                                {"retention", retention},
+                                {"model", model}}),
+                  text("validation part\nteacher: ", summary(theirs), "\nstudent: ", summary(ours),
+                       "\nretained: ", percent(retention), "\nmodel: ", model));
   });
 }

@@ -85,8 +85,8 @@ int main(int argc, char** argv) {
   return program.run(argc, argv, [&] {
     if (!predictions.empty()) {
       check_argument(!truth.empty(), "[evaluate] --predictions needs --truth CSV");
-      std::cout << to_json(score_isic(read_csv(truth), read_csv(predictions)), false).dump(2)
-                << '\n';
+      const auto score = to_json(score_isic(read_csv(truth), read_csv(predictions)), false);
+      program.print(score, score.dump(2));
       return;
     }
     check_argument(!model_files.empty(), "[evaluate] expected --model FILE or --predictions CSV");
@@ -110,7 +110,8 @@ int main(int argc, char** argv) {
                          : concatenate(concatenate(parts.train, parts.validation), parts.test);
     const auto scored = score(models, set, views);
     const auto probabilities = softmax(scored.logits);
-    auto figures = to_json(evaluate(probabilities, set));
+    const auto found = evaluate(probabilities, set);
+    auto figures = to_json(found);
     figures["images"] = set.size();
     figures["part"] = part;
     if (official)
@@ -120,12 +121,13 @@ int main(int argc, char** argv) {
     if (!report.empty()) {
       std::optional<ReaderDecisions> read;
       if (!readers.empty()) read = reader_decisions(read_csv(readers), classes, decisions.positive);
-      const auto found = decision_figures(classes, score(models, parts.validation, views), scored,
-                                          decisions, read);
-      figures["decisions"] = to_json(found);
-      write_decision_page(report, found, "data " + parts.source + ", test part");
+      const auto page = decision_figures(classes, score(models, parts.validation, views), scored,
+                                         decisions, read);
+      figures["decisions"] = to_json(page);
+      write_decision_page(report, page, "data " + parts.source + ", test part");
     }
-    std::cout << figures.dump(2) << '\n';
+    program.print(figures, text(part, " part, ", set.size(), " images: ", summary(found),
+                                report.empty() ? "" : "\nreport: " + report.string()));
     if (!program.out.empty()) write_atomically(program.out, figures.dump(2) + "\n");
   });
 }

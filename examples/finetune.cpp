@@ -49,8 +49,9 @@ int main(int argc, char** argv) {
               : train_classifier(training, normalization, recipe.teacher, context, "classifier",
                                  nullptr, encoder, select_best ? &parts.validation : nullptr);
     save_classifier(context.out / "classifier.safetensors", classifier);
-    std::cout << to_json(evaluate(classifier, parts.validation)).dump(2)
-              << "\nmodel (figures above: validation part): "
-              << (context.out / "classifier.safetensors").string() << '\n';
+    const auto model = (context.out / "classifier.safetensors").string();
+    const auto found = evaluate(classifier, parts.validation);
+    program.print(Json::object({{"validation", to_json(found)}, {"model", model}}),
+                  "validation part: " + summary(found) + "\nmodel: " + model);
   });
 }

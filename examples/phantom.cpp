@@ -78,6 +78,8 @@ int main(int argc, char** argv) {
     progress.finish();
     write_atomically(program.out / "labels.csv", csv);
     write_atomically(program.out / "attributes.jsonl", attributes);
-    std::cout << (program.out / "labels.csv").string() << '\n';
+    const auto labels = (program.out / "labels.csv").string();
+    program.print(Json::object({{"images", phantom.size(PhantomPart::Train)}, {"labels", labels}}),
+                  labels);
   });
 }

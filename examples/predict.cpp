@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> header = {"image"};
     header.insert(header.end(), classifier.classes.begin(), classifier.classes.end());
     std::string csv = csv_line(header) + "\n";
+    auto found = Json::array();
     std::size_t unreadable = 0;
     for (const auto& path : paths) {
       try {
@@ -54,6 +55,10 @@ int main(int argc, char** argv) {
           row.push_back(value);
         }
         csv += csv_line(row) + "\n";
+        auto by_class = Json::object();
+        for (std::size_t c = 0; c < classifier.classes.size(); ++c)
+          by_class[classifier.classes[c]] = probabilities(0, static_cast<Eigen::Index>(c));
+        found.push_back(Json::object({{"image", path.string()}, {"probabilities", by_class}}));
       } catch (const std::runtime_error& error) {
         ++unreadable;
         std::cerr << "left out: " << error.what() << '\n';
@@ -61,11 +66,9 @@ int main(int argc, char** argv) {
     }
     check_runtime(unreadable < paths.size(), "[predict] none of ", paths.size(),
                   " images could be read");
-    if (program.out.empty()) {
-      std::cout << csv;
-    } else {
-      write_atomically(program.out, csv);
-    }
+    if (!program.out.empty()) write_atomically(program.out, csv);
+    csv.pop_back();  // print() ends the line
+    if (program.out.empty() || program.json) program.print(found, csv);
     check_runtime(unreadable == 0, "[predict] ", unreadable, " of ", paths.size(),
                   " images could not be read; the others are written");
   });

@@ -25,9 +25,13 @@ int main(int argc, char** argv) {
                               recipe.pretraining, context);
     save_mae(context.out / "mae.safetensors", mae);
     const auto error = masked_error(mae, parts.validation.images, program.seed);
-    std::cout << "hidden patches of validation images: error " << error.model
-              << ", filling with the visible mean " << error.mean_fill << " ("
-              << 100 * error.reduction()
-              << " % less)\nmodel: " << (context.out / "mae.safetensors").string() << '\n';
+    const auto model = (context.out / "mae.safetensors").string();
+    program.print(Json::object({{"masked_error", error.model},
+                                {"mean_fill_error", error.mean_fill},
+                                {"reduction", error.reduction()},
+                                {"model", model}}),
+                  text("hidden patches of validation images: error ", error.model,
+                       ", filling with the visible mean ", error.mean_fill, " (",
+                       percent(error.reduction()), " less)\nmodel: ", model));
   });
 }

@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
     if (per_class > 0) plan.assign(generator.classes.size(), per_class);
     if (guidance > 0) generator.options.guidance_scale = guidance;
     const auto images = synthesize(generator, plan, program.seed, context.out / "synthetic");
-    std::cout << images.size() << " images: " << (context.out / "synthetic" / "labels.csv").string()
-              << '\n';
+    const auto labels = (context.out / "synthetic" / "labels.csv").string();
+    program.print(Json::object({{"images", images.size()}, {"labels", labels}}),
+                  text(images.size(), " images: ", labels));
   });
 }

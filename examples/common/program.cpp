@@ -3,7 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cmath>
 #include <iostream>
 #include <thread>
 
@@ -12,6 +12,18 @@
 #include "dermis/data/class_map.hpp"
 
 namespace dermis {
+namespace {
+
+/// The cells right-aligned in columns, the first one left-aligned.
+template <class... Cells>
+std::string row(const std::string& first, const Cells&... cells) {
+  std::string line = first + std::string(first.size() < 12 ? 12 - first.size() : 0, ' ');
+  for (const auto& cell : {text(cells)...})
+    line += std::string(cell.size() < 14 ? 14 - cell.size() : 1, ' ') + cell;
+  return line + '\n';
+}
+
+}  // namespace
 
 Program::Program(const std::string& name, const std::string& description,
                  const std::string& examples)
@@ -20,6 +32,7 @@ Program::Program(const std::string& name, const std::string& description,
   app.get_formatter()->column_width(34);
   app.add_option("--device", device, "cpu, or cuda[:N] where LibTorch has it")
       ->capture_default_str();
+  app.add_flag("--json", json, "what was found as one JSON object on standard output");
   app.add_option("--threads", threads, "threads for computing; 0: LibTorch's default")
       ->capture_default_str();
 }
@@ -178,9 +191,10 @@ DataParts Program::parts(const DermaeRecipe& recipe) const {
     std::cerr << text("near-duplicates: ", crossing,
                       " pairs lie in two parts, which flatters the "
                       "figures; --duplicates together prevents it\n");
+  if (data.empty()) return parts;
   const auto few = few_images(parts.train);
   for (const auto& line : few) std::cerr << line << '\n';
-  if (!few.empty() && !data.empty())
+  if (!few.empty())
     std::cerr << "few images: start from others' weights (--init, docs/weights.md)\n";
   return parts;
 }
@@ -200,20 +214,57 @@ StageContext Program::context() const {
           .tensorboard = tensorboard};
 }
 
+void Program::print(const Json& figures, const std::string& summary) const {
+  std::cout << (json ? figures.dump(2) : summary) << std::endl;
+}
+
 void Program::print_plan() const {
   const auto r = recipe();
   const auto count =
       static_cast<std::int64_t>(classes.empty() ? phantom_classes().size() : classes.size());
-  std::printf("preset %s, images of %lld px, %lld classes\n%-12s %9s %7s %13s %15s %12s\n",
-              preset.c_str(), static_cast<long long>(r.image_size), static_cast<long long>(count),
-              "stage", "steps", "batch", "image passes", "parameters", "state, GB");
-  for (const auto& stage : plan(r, count))
-    std::printf("%-12s %9lld %7lld %13lld %15lld %12.3f\n", stage.stage.c_str(),
-                static_cast<long long>(stage.steps), static_cast<long long>(stage.batch_size),
-                static_cast<long long>(stage.steps * stage.batch_size),
-                static_cast<long long>(stage.parameters), stage.state_gigabytes);
-  std::printf(
-      "state: weights, gradients and AdamW's two moments in float32; activations come on top\n");
+  std::string table =
+      row("stage", "steps", "batch", "image passes", "lr for 256", "parameters", "state, GB");
+  Json stages = Json::array();
+  for (const auto& stage : plan(r, count)) {
+    const auto passes = stage.steps * stage.batch_size;
+    const double rate = stage.learning_rate * 256 / static_cast<double>(stage.batch_size);
+    stages.push_back(Json::object({{"stage", stage.stage},
+                                   {"steps", stage.steps},
+                                   {"batch_size", stage.batch_size},
+                                   {"image_passes", passes},
+                                   {"learning_rate", stage.learning_rate},
+                                   {"learning_rate_for_256", rate},
+                                   {"parameters", stage.parameters},
+                                   {"state_gigabytes", stage.state_gigabytes}}));
+    table += row(stage.stage, stage.steps, stage.batch_size, passes, rate, stage.parameters,
+                 stage.state_gigabytes);
+  }
+  print(
+      Json::object({{"preset", preset},
+                    {"image_size", r.image_size},
+                    {"classes", count},
+                    {"stages", stages}}),
+      text("preset ", preset, ", images of ", r.image_size, " px, ", count, " classes\n", table,
+           "state: weights, gradients, AdamW's two moments and EMA's copy in float32; activations "
+           "come on top"));
+}
+
+std::string percent(double share) {
+  return text(std::round(1000 * share) / 10, " %");
+}
+
+std::string percent(const Interval& share) {
+  return text(percent(share.mean), " (", percent(share.lo), " to ", percent(share.hi), ")");
+}
+
+std::string summary(const Evaluation& e) {
+  auto lines =
+      text("balanced accuracy ", percent(e.balanced_accuracy), ", accuracy ", percent(e.accuracy),
+           ", macro AUC ", std::round(1000 * e.macro_auc) / 1000, ", calibration error ",
+           std::round(1000 * e.calibration_error) / 1000, "\nrecall:");
+  for (std::size_t c = 0; c < e.classes.size(); ++c)
+    lines += text(c ? ", " : " ", e.classes[c], " ", percent(e.per_class.recall[c]));
+  return lines;
 }
 
 }  // namespace dermis

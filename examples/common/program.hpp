@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "dermis/train/classifier.hpp"
 #include "dermis/train/parts.hpp"
 #include "dermis/train/recipe.hpp"
 
@@ -25,6 +26,8 @@ struct Program {
 
   /// Parses, then runs `body`; returns the exit code.
   int run(int argc, char** argv, const std::function<void()>& body);
+  /// What a program found, on standard output: with --json `figures`, else `summary`.
+  void print(const Json& figures, const std::string& summary) const;
 
   DermaeRecipe recipe() const;  ///< preset, then --config, then --image-size; validated
   DermaeRecipe recipe(const std::filesystem::path& config) const;  ///< with another --config
@@ -43,12 +46,21 @@ struct Program {
   std::int64_t image_size = 0;
   std::uint64_t seed = 0;
   int threads = 0;
-  bool resume = false, bf16 = false, tensorboard = false, skip_missing = false, dry_run = false;
+  bool resume = false, bf16 = false, tensorboard = false, skip_missing = false, dry_run = false,
+       json = false;
 
  private:
   PhantomOptions phantom_options(const DermaeRecipe& recipe) const;
   LabelledImages folder_images(const DermaeRecipe& recipe) const;
   void print_plan() const;
 };
+
+/// "67.5 %", and with an interval "67.5 % (62.9 % to 71.9 %)".
+std::string percent(double share);
+std::string percent(const Interval& share);
+
+/// The figures a reader looks for first: balanced accuracy with its interval, AUC, calibration,
+/// recall by class.
+std::string summary(const Evaluation& evaluation);
 
 }  // namespace dermis

@@ -1,6 +1,6 @@
 #include "dermae_page.hpp"
 
-#include "dermis/report/figures.hpp"
+#include "dermis/io/contact_sheet.hpp"
 #include "dermis/report/html.hpp"
 #include "format.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 
 namespace dermis {
@@ -38,13 +39,20 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
     return {error + options.kl_weight * kl,
             {{"absolute_error", error.item<double>()}, {"kl", kl.item<double>()}}};
   };
-  auto configuration = Json::object({{"stage", "autoencoder"},
-                                     {"options", options_to_json(options)},
-                                     {"sampler", sampler.configuration()},
-                                     {"data", fingerprint(training)}});
-  auto outcome = train(
-      *model, parameter_groups(*model, {.weight_decay = options.training.weight_decay}), sampler,
-      step, train_options(options.training, context, name, std::move(configuration)));
+  const auto preview = preview_writer(context, name, [&] {  // two rows: original, rebuilt
+    const auto originals = training.images.slice(0, 0, 8);
+    std::vector<Image> images;
+    for (const auto& row : {originals, decode_latents(model, encode_latents(model, originals))})
+      for (const auto& image : row.unbind()) images.push_back(to_image(image));
+    return grid(images, originals.size(0));
+  });
+  auto outcome =
+      train(*model, parameter_groups(*model, {.weight_decay = options.training.weight_decay}),
+            sampler, step,
+            train_options(
+                options.training, context, name,
+                stage_configuration("autoencoder", options_to_json(options), sampler, training)),
+            {.preview = preview});
   if (result) *result = std::move(outcome);
   model->options.scaling_factor = 1.0;
   model->options.scaling_factor = latent_scale(encode_latents(model, training.images));

@@ -46,13 +46,10 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
         logits.detach().argmax(1).eq(labels).to(torch::kDouble).mean().item<double>();
     return {loss(logits, targets), {{"accuracy", correct}}};
   };
-  auto configuration =
-      Json::object({{"stage", "classifier"},
-                    {"options", options_to_json(options)},
-                    {"sampler", sampler.configuration()},
-                    {"data", fingerprint(training)},
-                    {"encoder", encoder.module ? fingerprint(state_dict(*encoder.module)) : "none"},
-                    {"validation", validation ? fingerprint(*validation) : "none"}});
+  auto configuration = stage_configuration(
+      "classifier", options_to_json(options), sampler, training,
+      {{"encoder", encoder.module ? fingerprint(state_dict(*encoder.module)) : "none"},
+       {"validation", validation ? fingerprint(*validation) : "none"}});
   TrainHooks hooks;
   if (validation)
     hooks.validate = [&] {

@@ -35,11 +35,8 @@ Classifier distill(const Classifier& teacher, const PixelSet& training, StudentO
     log("hidden_cosine", terms.hidden_cosine);
     return loss;
   };
-  auto configuration = Json::object({{"stage", "student"},
-                                     {"options", options_to_json(options)},
-                                     {"sampler", sampler.configuration()},
-                                     {"data", fingerprint(training)},
-                                     {"teacher", fingerprint(state_dict(*teacher_model))}});
+  auto configuration = stage_configuration("student", options_to_json(options), sampler, training,
+                                           {{"teacher", fingerprint(state_dict(*teacher_model))}});
   auto outcome = train(
       *distiller, parameter_groups(*distiller, {.weight_decay = options.training.weight_decay}),
       sampler, step, train_options(options.training, context, name, std::move(configuration)));

@@ -6,6 +6,7 @@
 #include "dermis/diffusion/denoising_loss.hpp"
 #include "dermis/diffusion/guidance.hpp"
 #include "dermis/diffusion/linear_denoiser.hpp"
+#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/layers/autocast.hpp"
 
@@ -84,6 +85,25 @@ at::Tensor Generator::sample(const std::vector<int>& labels,
   return decode_latents(autoencoder, latents);
 }
 
+namespace {
+
+/// A row of four images a class, the same noise whenever it is drawn.
+Image drawn(const Generator& generator, std::uint64_t seed) {
+  constexpr std::int64_t columns = 4;
+  std::vector<int> labels;
+  std::vector<std::int64_t> indices;
+  for (std::size_t c = 0; c < generator.classes.size(); ++c) {
+    labels.insert(labels.end(), columns, static_cast<int>(c));
+    for (std::int64_t i = 0; i < columns; ++i) indices.push_back(i);
+  }
+  std::vector<Image> images;
+  for (const auto& image : generator.sample(labels, indices, seed).unbind())
+    images.push_back(to_image(image));
+  return grid(images, columns);
+}
+
+}  // namespace
+
 Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
                           GeneratorOptions options, const StageContext& context,
                           const std::string& name, TrainResult* result) {
@@ -105,11 +125,12 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   UNet unet(options.model, first_weights(context, name));
   unet->to(context.device);
   const auto sampler = stage_sampler(training, options.class_balanced, context, name);
-  auto configuration = Json::object({{"stage", "generator"},
-                                     {"options", options_to_json(options)},
-                                     {"sampler", sampler.configuration()},
-                                     {"data", fingerprint(training)},
-                                     {"autoencoder", fingerprint(state_dict(*autoencoder))}});
+  auto configuration =
+      stage_configuration("generator", options_to_json(options), sampler, training,
+                          {{"autoencoder", fingerprint(state_dict(*autoencoder))}});
+  const Generator generator{autoencoder, unet, options, training.classes, training.images.size(2)};
+  const auto preview =
+      preview_writer(context, name, [&] { return drawn(generator, context.seed); });
   auto outcome = with_process(options, [&](const auto& process) {
     const auto step = [&](const Batch& batch) -> StepLoss {
       if (!latents.defined()) cache_latents();
@@ -127,10 +148,11 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
     };
     return train(*unet, parameter_groups(*unet, {.weight_decay = options.training.weight_decay}),
                  sampler, step,
-                 train_options(options.training, context, name, std::move(configuration)));
+                 train_options(options.training, context, name, std::move(configuration)),
+                 {.preview = preview});
   });
   if (result) *result = std::move(outcome);
-  return {autoencoder, unet, options, training.classes, training.images.size(2)};
+  return generator;
 }
 
 DenoisingComparison compare_denoising(const Generator& generator, const PixelSet& training,

@@ -55,10 +55,9 @@ Classifier train_linear_probe(const PixelSet& training, const Encoder& encoder,
     const auto targets = training.labels.index_select(0, batch.indices).to(context.device);
     return {at::cross_entropy_loss(probe->forward(features), targets), {}};
   };
-  auto configuration = Json::object({{"stage", "linear_probe"},
-                                     {"options", options_to_json(options)},
-                                     {"data", fingerprint(training)},
-                                     {"encoder", fingerprint(state_dict(*encoder.module))}});
+  auto configuration =
+      stage_configuration("linear_probe", options_to_json(options), sampler, training,
+                          {{"encoder", fingerprint(state_dict(*encoder.module))}});
   auto outcome = train(
       *probe, parameter_groups(*probe, {.weight_decay = options.training.weight_decay}), sampler,
       step, train_options(options.training, context, name, std::move(configuration)));

@@ -1,10 +1,9 @@
 #include "dermis/train/loop.hpp"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iostream>
 #include <optional>
 #include <unordered_set>
 
@@ -13,11 +12,10 @@
 #include "dermis/core/file.hpp"
 #include "dermis/core/interrupt.hpp"
 #include "dermis/core/progress.hpp"
-#include "dermis/core/random.hpp"
-#include "dermis/layers/autocast.hpp"
 #include "dermis/train/checkpoint.hpp"
 #include "dermis/train/ema.hpp"
 #include "metrics_log.hpp"
+#include "step.hpp"
 #include "train_options.hpp"
 
 namespace dermis {
@@ -47,7 +45,10 @@ class Run {
     open();
     if (finished_) return result();
     std::optional<Progress> progress;
-    if (options_.progress) progress.emplace(options_.name, options_.steps, "step");
+    if (options_.progress) {
+      std::cerr << detail::announcement(options_, optimizer_.groups()) << '\n';
+      progress.emplace(options_.name, options_.steps, "step");
+    }
     if (progress) progress->update(step_);
     module_.train();
     while (step_ < options_.steps) {
@@ -56,6 +57,11 @@ class Run {
         log(hooks);
         if (hooks.on_log) hooks.on_log(step_);
         module_.train();  // on_log may have evaluated
+      }
+      if (hooks.preview && options_.preview_every > 0 &&
+          (step_ % options_.preview_every == 0 || step_ == options_.steps)) {
+        with_evaluated_weights([&] { hooks.preview(step_); });
+        module_.train();
       }
       if (progress) progress->update(step_, text("loss ", latest_loss_));
       if (step_ == options_.steps) break;
@@ -120,31 +126,6 @@ class Run {
     if (finished_) module_.eval();
   }
 
-  /// Part `part` of the step's draws.
-  Batch batch(const std::vector<Draw>& draws, std::int64_t part) const {
-    const auto size = options_.batch_size / options_.accumulate;
-    const auto first = draws.begin() + static_cast<std::ptrdiff_t>(part * size);
-    Batch batch{step_, {first, first + static_cast<std::ptrdiff_t>(size)}, {}, {}};
-    std::vector<std::int64_t> indices;
-    for (const Draw& draw : batch.draws) indices.push_back(draw.index);
-    batch.indices = torch::tensor(indices, at::kLong);
-    RandomStream stream(options_.seed, "train/" + options_.name, static_cast<std::uint64_t>(part),
-                        static_cast<std::uint64_t>(step_));
-    batch.generator = at::detail::createCPUGenerator(stream.bits64());
-    return batch;
-  }
-
-  StepLoss loss_of(const std::function<StepLoss(const Batch&)>& step_function,
-                   const Batch& batch) const {
-    const Autocast autocast(options_.bf16, device_);
-    StepLoss result = step_function(batch);
-    check_argument(result.loss.defined() && result.loss.numel() == 1, "[train] ", options_.name,
-                   ": expected the step to return a scalar loss");
-    check_argument(result.loss.requires_grad(), "[train] ", options_.name,
-                   ": expected a loss that depends on a trained parameter");
-    return result;
-  }
-
   void step(const std::function<StepLoss(const Batch&)>& step_function) {
     optimizer_.zero_grad();
     rate_ = learning_rate(step_, {options_.learning_rate, options_.minimum_learning_rate,
@@ -154,7 +135,8 @@ class Run {
     std::vector<std::pair<std::string, double>> values;
     double norm = 0, mean_loss = 0;
     for (std::int64_t part = 0; part < options_.accumulate && std::isfinite(mean_loss); ++part) {
-      const StepLoss result = loss_of(step_function, batch(draws, part));
+      const StepLoss result = detail::loss_of(
+          step_function, detail::part_of_step(options_, step_, draws, part), options_, device_);
       const double loss = result.loss.item<double>();
       mean_loss += loss / parts;
       if (std::isfinite(loss))
@@ -199,21 +181,28 @@ class Run {
 
   /// The value of the weights that would be kept now; the best ones so far are set aside.
   double validate(const TrainHooks& hooks) {
-    const torch::NoGradGuard no_grad;
-    if (ema_) ema_->swap(module_);
-    module_.eval();
-    const double value = hooks.validate();
-    check_runtime(std::isfinite(value), "[train] ", options_.name,
-                  ": expected a finite validation value after step ", step_, ", got ", value);
-    if (best_step_ == 0 || value > best_value_) {
+    double value = 0;
+    with_evaluated_weights([&] {
+      value = hooks.validate();
+      check_runtime(std::isfinite(value), "[train] ", options_.name,
+                    ": expected a finite validation value after step ", step_, ", got ", value);
+      if (best_step_ > 0 && value <= best_value_) return;
       best_step_ = step_;
       best_value_ = value;
       best_.clear();
       for (const auto& [name, tensor] : state_dict(module_))
         best_.emplace_back(name, tensor.detach().clone());
-    }
-    if (ema_) ema_->swap(module_);
+    });
     return value;
+  }
+
+  /// Runs `body` on the module as it would be kept: EMA weights, eval mode, no gradients.
+  void with_evaluated_weights(const std::function<void()>& body) {
+    const torch::NoGradGuard no_grad;
+    if (ema_) ema_->swap(module_);
+    module_.eval();
+    body();
+    if (ema_) ema_->swap(module_);
   }
 
   /// What goes to disk: of a finished run its final weights only.

@@ -3,10 +3,25 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "dermis/core/random.hpp"
+#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/train/classifier.hpp"
 
 namespace dermis {
+
+namespace {
+
+constexpr std::int64_t kPreviewed = 8;  // images in a preview
+
+/// Three rows: original, masked, reconstructed.
+Image contact_sheet(const MaskedPictures& pictures) {
+  std::vector<Image> images;
+  for (const auto& row : {pictures.original, pictures.masked, pictures.reconstructed})
+    for (const auto& image : row.unbind()) images.push_back(to_image(image));
+  return grid(images, pictures.original.size(0));
+}
+
+}  // namespace
 
 PretrainedMAE pretrain(const PixelSet& training, const Normalization& normalization,
                        PretrainingOptions options, const StageContext& context,
@@ -24,13 +39,16 @@ PretrainedMAE pretrain(const PixelSet& training, const Normalization& normalizat
     const auto noise = torch::rand({images.size(0), patches}, batch.generator).to(context.device);
     return {model->forward(normalization(images), noise).loss, {}};
   };
-  auto configuration = Json::object({{"stage", "mae"},
-                                     {"options", options_to_json(options)},
-                                     {"sampler", sampler.configuration()},
-                                     {"data", fingerprint(training)}});
-  auto outcome = train(
-      *model, parameter_groups(*model, {.weight_decay = options.training.weight_decay}), sampler,
-      step, train_options(options.training, context, name, std::move(configuration)));
+  const auto preview = preview_writer(context, name, [&] {
+    return contact_sheet(masked_pictures({model, normalization},
+                                         training.images.slice(0, 0, kPreviewed), context.seed));
+  });
+  auto outcome =
+      train(*model, parameter_groups(*model, {.weight_decay = options.training.weight_decay}),
+            sampler, step,
+            train_options(options.training, context, name,
+                          stage_configuration("mae", options_to_json(options), sampler, training)),
+            {.preview = preview});
   if (result) *result = std::move(outcome);
   return {model, normalization};
 }

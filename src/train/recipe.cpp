@@ -1,5 +1,7 @@
 #include "dermis/train/recipe.hpp"
 
+#include "train_options.hpp"
+
 namespace dermis {
 
 namespace {
@@ -185,8 +187,9 @@ std::vector<StagePlan> plan(const DermaeRecipe& r, std::int64_t classes) {
   const auto stage = [](const std::string& name, const StageSchedule& schedule,
                         const torch::nn::Module& module) {
     const auto count = parameter_count(module);
-    return StagePlan{name, schedule.steps, schedule.batch_size, count,
-                     static_cast<double>(count) * 16 / 1e9};
+    const auto bytes = detail::state_bytes(count, schedule.ema_decay > 0);
+    return StagePlan{name,  schedule.steps,         schedule.batch_size,
+                     count, schedule.learning_rate, static_cast<double>(bytes) / 1e9};
   };
   auto unet = r.generator.model;
   unet.in_channels = unet.out_channels = r.autoencoder.model.latent_channels;

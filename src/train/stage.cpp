@@ -5,16 +5,42 @@
 #include <algorithm>
 #include <array>
 
+#include "dermis/core/file.hpp"
 #include "dermis/core/hash.hpp"
 #include "dermis/core/random.hpp"
 #include "dermis/io/tensors.hpp"
 
 namespace dermis {
 
+Json stage_configuration(const std::string& stage, Json options, const Sampler& sampler,
+                         const PixelSet& training, const std::vector<Json::Member>& more) {
+  auto configuration = Json::object({{"stage", stage},
+                                     {"options", std::move(options)},
+                                     {"sampler", sampler.configuration()},
+                                     {"data", fingerprint(training)}});
+  for (const auto& [key, value] : more) configuration[key] = value;
+  return configuration;
+}
+
+std::function<void(std::int64_t step)> preview_writer(const StageContext& context,
+                                                      const std::string& name,
+                                                      std::function<Image()> draw) {
+  if (context.out.empty()) return {};
+  return [folder = context.out / name / "samples", draw = std::move(draw)](std::int64_t step) {
+    const auto digits = std::to_string(step);
+    make_directories(folder);
+    write_png(folder / ("step_" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') +
+                        digits + ".png"),
+              draw());
+  };
+}
+
 TrainOptions train_options(const StageSchedule& schedule, const StageContext& context,
                            const std::string& name, Json configuration) {
   check_argument(schedule.validations >= 1, "[", name, "] expected validations of at least 1, got ",
                  schedule.validations);
+  check_argument(schedule.previews >= 0, "[", name, "] expected previews of at least 0, got ",
+                 schedule.previews);
   configuration["seed"] = context.seed;
   const auto log_every = std::max<std::int64_t>(1, schedule.steps / 50);
   const auto between = std::max<std::int64_t>(1, schedule.steps / schedule.validations / log_every);
@@ -35,6 +61,9 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
           .checkpoint_every = std::max<std::int64_t>(100, schedule.steps / 8),
           .keep_checkpoints = schedule.keep_checkpoints,
           .validate_every = between * log_every,
+          .preview_every = schedule.previews == 0
+                               ? 0
+                               : std::max<std::int64_t>(1, schedule.steps / schedule.previews),
           .resume = context.resume,
           .progress = context.progress,
           .tensorboard = context.tensorboard,

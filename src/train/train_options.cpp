@@ -1,5 +1,6 @@
 #include "train_options.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -32,6 +33,8 @@ void check(const TrainOptions& options) {
   expect(options.validate_every >= 0 && options.validate_every % options.log_every == 0,
          "validate_every to be a multiple of log_every",
          static_cast<double>(options.validate_every));
+  expect(options.preview_every >= 0, "preview_every of at least 0",
+         static_cast<double>(options.preview_every));
   expect(options.checkpoint_every >= 0, "checkpoint_every of at least 0",
          static_cast<double>(options.checkpoint_every));
 }
@@ -63,6 +66,29 @@ Json configuration_of(const TrainOptions& options, const std::vector<ParameterGr
                        {"parameter_groups", fingerprint(std::string_view(parameters))},
                        {"sampler", sampler.configuration()},
                        {"configuration", options.configuration}});
+}
+
+std::string announcement(const TrainOptions& options, const std::vector<ParameterGroup>& groups) {
+  std::int64_t parameters = 0;
+  double scale = 1;
+  for (const ParameterGroup& group : groups) {
+    scale = std::min(scale, group.learning_rate_scale);
+    for (const at::Tensor& parameter : group.parameters) parameters += parameter.numel();
+  }
+  const double rate = options.learning_rate;
+  const auto batch = static_cast<double>(options.batch_size);
+  return text(
+      options.name, ": ", options.steps, " steps of ", options.batch_size, " images, ",
+      options.steps * options.batch_size, " image passes; learning rate ", rate, " (",
+      rate * 256 / batch, " for 256 images",
+      scale < 1 ? text("; ", rate * scale, " in the first layer") : std::string(), "); ",
+      parameters, " parameters trained, ",
+      std::round(1e-4 * static_cast<double>(state_bytes(parameters, options.ema_decay > 0))) / 100,
+      " MB of weights, gradients and moments");
+}
+
+std::int64_t state_bytes(std::int64_t parameters, bool ema) {
+  return parameters * 4 * (ema ? 5 : 4);
 }
 
 }  // namespace dermis::detail

@@ -12,12 +12,17 @@ for key in '"baselines"' '"arms"' '"real_balanced"' '"scratch_longer"' '"student
 done
 grep -q '</html>' "$scratch/a/report.html" || fail "report.html is not whole"
 grep -qiE 'src="(http|/)|href="http' "$scratch/a/report.html" && fail "report.html loads something from outside"
+for stage in autoencoder generator mae; do
+  [ -n "$(find "$scratch/a/$stage/samples" -name 'step_*.png')" ] || fail "no sample pictures of $stage"
+done
+grep -q 'teacher: .* image passes; learning rate .* for 256 images.* parameters trained' "$scratch/log" || fail "what a stage is, is not said before it"
+grep -q 'few images: class BCC has' "$scratch/log" || fail "a class with few images is not named"
 [ "$(wc -l <"$scratch/checks")" = 7 ] || fail "expected six checks and the report's path"
 
 # Poison: every validation and test image becomes another picture of its class. No weight and no synthetic image may change.
 cp -r "$scratch/photos" "$scratch/clean"
 poisoned=0
-while IFS=, read -r image _ _ part; do
+while IFS=, read -r image _ _ _ part; do
   case $part in
     validation|test)
       phantom --out "$scratch/noise" --images 1 --image-size 40 --seed $((1000 + poisoned)) >/dev/null 2>&1
@@ -33,7 +38,7 @@ diff -r "$scratch/a/synthetic" "$scratch/b/synthetic" >/dev/null || fail "valida
 cmp -s <(grep -A8 '"student_alone"' "$scratch/a/metrics.json") <(grep -A8 '"student_alone"' "$scratch/b/metrics.json") &&
   fail "the poison changed no figure: the test proves nothing"
 # The fault fires: a poisoned training image does change the weights.
-first=$(awk -F, '$4 == "train" { print $1; exit }' "$scratch/a/split.csv")
+first=$(awk -F, '$5 == "train" { print $1; exit }' "$scratch/a/split.csv")
 phantom --out "$scratch/noise" --images 1 --image-size 40 --seed 5 >/dev/null 2>&1
 cp "$scratch"/noise/images/*.png "$scratch/photos/images/$(basename "$first").png"
 run --out "$scratch/c"

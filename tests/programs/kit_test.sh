@@ -28,6 +28,17 @@ grep -aq '"colour_constancy\\*": *true' "$model" || fail "the model file does no
 grep -q '"validation"' "$scratch/model/classifier/metrics.jsonl" || fail "no validation in metrics.jsonl"
 quiet finetune "${data[@]}" "${training[@]}" --init "$model" --linear-probe --out "$scratch/probe"
 
+# A copy under another name, smaller, stays in one part with its original, and is listed.
+cp -r "$scratch/photos" "$scratch/copies"
+original=$(awk -F, '$2 == "NV" { print $1; exit }' "$scratch/photos/labels.csv")
+cp "$scratch/photos/$original" "$scratch/copies/images/copied.png"
+echo "images/copied.png,NV,copied" >>"$scratch/copies/labels.csv"
+quiet pretrain --data "$scratch/copies" --labels labels.csv --classes MEL,NV,BCC --seed 3 "${training[@]}" --json --out "$scratch/copied"
+has "$scratch/stderr" "near-duplicates: 1 pairs"
+[ "$(awk -F, 'NR > 1 && $4 == $5' "$scratch/copied/duplicates.csv" | wc -l)" = 1 ] || { cat "$scratch/copied/duplicates.csv" >&2; fail "the copy is not beside its original"; }
+has "$scratch/stdout" '"masked_error"'
+[ "$(head -c 1 "$scratch/stdout")" = "{" ] || fail "--json prints more than JSON"
+
 # Decisions, submission, official score.
 quiet evaluate --model "$model" "${data[@]}" --submission "$scratch/submission.csv" --official --out "$scratch/figures.json"
 has "$scratch/figures.json" '"official"'

@@ -29,6 +29,12 @@ quiet predict --model "$scratch/student/student.safetensors" "$scratch/photos/im
 image=$(find "$scratch/photos/images" -name '*.png' | sort | sed -n 1p)
 quiet predict --model "$scratch/student/student.safetensors" "$image"
 diff "$scratch/stdout" <(head -1 "$scratch/probabilities.csv"; grep -F "$image," "$scratch/probabilities.csv") || fail "one image and the folder disagree"
+quiet predict --model "$scratch/student/student.safetensors" "$image" --json
+grep -q '"probabilities"' "$scratch/stdout" || fail "predict --json"
+quiet evaluate --model "$scratch/student/student.safetensors" "${data[@]}"
+grep -q 'test part, .* images: balanced accuracy .* % (.* to .*)' "$scratch/stdout" || { cat "$scratch/stdout" >&2; fail "evaluate's summary"; }
+quiet dermae --preset paper --dry-run --json
+grep -q '"parameters": 630775048' "$scratch/stdout" || fail "dry run as JSON"
 awk -F, 'NR > 1 { s = $2 + $3 + $4; if (s < 0.9999 || s > 1.0001) exit 1 }' "$scratch/probabilities.csv" || fail "probabilities do not sum to 1"
 dermae --preset paper --dry-run >"$scratch/plan" || fail "dry run"
 grep -q 'teacher.*630775048' "$scratch/plan" || { cat "$scratch/plan" >&2; fail "the paper's teacher has about 631 million parameters"; }

@@ -110,6 +110,26 @@ TEST_CASE("train: the best weights survive a stop, and a finished run remembers 
   CHECK(at::equal(loaded.weight1, seen[0]));
 }
 
+TEST_CASE("train: previews see the average, in eval mode, and change nothing") {
+  TinyModule plain(1), shown(1), refused(1);
+  auto options = options_for("");
+  plain_run(plain, options);
+  options.preview_every = 12;
+  std::vector<std::int64_t> steps;
+  at::Tensor last;
+  plain_run(shown, options, {.preview = [&](std::int64_t step) {
+              steps.push_back(step);
+              CHECK_FALSE(shown.is_training());
+              CHECK_FALSE(at::GradMode::is_enabled());
+              last = shown.weight1.detach().clone();
+            }});
+  CHECK(steps == std::vector<std::int64_t>{12, 24, 30});
+  CHECK(at::equal(shown.weight1, plain.weight1));
+  CHECK(at::equal(last, shown.weight1));  // what the run ends with: the EMA
+  options.preview_every = -1;
+  CHECK_THROWS_WITH(plain_run(refused, options), Contains("preview_every of at least 0, got -1"));
+}
+
 TEST_CASE("checkpoint: the newest stay, as many as asked for") {
   const ScratchFolder folder;
   for (std::int64_t step : {5, 10, 15, 20})

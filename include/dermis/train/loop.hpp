@@ -43,8 +43,9 @@ struct TrainOptions {
   std::int64_t checkpoint_every = 500;  ///< steps; 0 = only on Ctrl-C and at the end
   std::int64_t keep_checkpoints = 1;  ///< the newest that stay on the disk; resuming takes the last
   std::int64_t validate_every = 0;    ///< steps, a multiple of log_every; 0 = at the end only
+  std::int64_t preview_every = 0;     ///< steps between TrainHooks::preview; 0 = none
   bool resume = false;                ///< go on from the checkpoint; false removes an earlier run
-  bool progress = true;               ///< progress bar on stderr
+  bool progress = true;               ///< on stderr: what the run is, then a progress bar
   bool tensorboard = false;           ///< event files in directory/tensorboard, at log points
   Json configuration = Json::object();  ///< must agree on resume: model, data, loss
 };
@@ -90,6 +91,9 @@ struct TrainHooks {
   /// the EMA weights where EMA is on. The weights of the best value are what the run ends with (and
   /// what a resumed run still knows); the value is logged as "validation".
   std::function<double()> validate{};
+  /// Pictures of how far it is: called every preview_every steps and after the last one, as
+  /// validate is.
+  std::function<void(std::int64_t step)> preview{};
 };
 
 /// Trains `module` with AdamW; afterwards it holds the final (EMA, if on) weights in eval

@@ -63,11 +63,12 @@ void validate(const DermaeRecipe& recipe);
 void set_image_size(DermaeRecipe& recipe, std::int64_t image_size);
 
 /// What a run would do, without allocating a weight: per stage steps, batch, image passes,
-/// parameters and a memory estimate (weights, gradients and two moments; activations are not
-/// counted).
+/// parameters and a memory estimate (weights, gradients, two moments and with EMA its copy;
+/// activations are not counted).
 struct StagePlan {
   std::string stage;
   std::int64_t steps = 0, batch_size = 0, parameters = 0;
+  double learning_rate = 0;
   double state_gigabytes = 0;
 };
 std::vector<StagePlan> plan(const DermaeRecipe& recipe, std::int64_t classes);

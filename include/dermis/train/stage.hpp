@@ -32,6 +32,7 @@ struct StageSchedule {
       0;  ///< 0 = off; otherwise the averaged weights are what is evaluated and saved
   std::int64_t validations = 10;      ///< during training, where there is something to validate on
   std::int64_t keep_checkpoints = 1;  ///< the newest that stay on the disk
+  std::int64_t previews = 4;  ///< pictures of how far it is, where there is something to see
 
   std::int64_t image_passes() const { return steps * batch_size; }
 };
@@ -51,6 +52,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("ema_decay", o.ema_decay);
   visit("validations", o.validations);
   visit("keep_checkpoints", o.keep_checkpoints);
+  visit("previews", o.previews);
 }
 
 template <class Self, class Visitor>
@@ -93,6 +95,15 @@ struct StageContext {
   bool progress = true;
   bool tensorboard = false;  ///< event files in out/<stage name>/tensorboard
 };
+
+/// What must agree when stage `stage` is resumed: its options, sampler, training data, and `more`.
+Json stage_configuration(const std::string& stage, Json options, const Sampler& sampler,
+                         const PixelSet& training, const std::vector<Json::Member>& more = {});
+
+/// TrainHooks::preview: writes what `draw` yields as out/<stage name>/samples/step_000500.png.
+std::function<void(std::int64_t step)> preview_writer(const StageContext& context,
+                                                      const std::string& name,
+                                                      std::function<Image()> draw);
 
 /// The loop's options for stage `name`; `configuration` (model, data, loss) must agree on resume.
 TrainOptions train_options(const StageSchedule& schedule, const StageContext& context,

@@ -1,4 +1,4 @@
-#include "dermis/report/figures.hpp"
+#include "dermis/io/contact_sheet.hpp"
 
 #include <algorithm>
 
