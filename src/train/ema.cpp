@@ -51,12 +51,16 @@ EMA::EMA(const torch::nn::Module& module, double decay)
 }
 
 void EMA::update(const torch::nn::Module& module) {
+  const double n = updates_.item<double>() + 1;
+  update(module, std::min(decay_, (1 + n) / (10 + n)));
+}
+
+void EMA::update(const torch::nn::Module& module, double decay) {
+  check_argument(decay >= 0 && decay <= 1, "[ema] expected decay in [0, 1], got ", decay);
   const torch::NoGradGuard no_grad;
   const std::vector<at::Tensor> parameters = tensors_of(module, averages_);
   const std::vector<at::Tensor> buffers = tensors_of(module, buffers_);
   updates_ += 1;
-  const double n = updates_.item<double>();
-  const double decay = std::min(decay_, (1 + n) / (10 + n));
   if (!averages_.empty()) at::_foreach_lerp_(values_of(averages_), parameters, 1 - decay);
   copy(values_of(buffers_), buffers);
 }

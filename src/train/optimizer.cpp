@@ -56,8 +56,9 @@ std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module,
   return groups;
 }
 
-std::int64_t vit_layer(const std::string& name, std::int64_t depth) {
+std::int64_t vit_layer(const std::string& name, std::int64_t depth, LayerRule rule) {
   if (name == "cls_token" || name == "pos_embed" || starts_with(name, "patch_embed.")) return 0;
+  if (rule == LayerRule::Timm && starts_with(name, "norm.")) return depth;
   if (!starts_with(name, "blocks.")) return depth + 1;
   const std::int64_t block = std::stoll(name.substr(7));
   check_argument(block < depth, "[layer decay] expected blocks below depth ", depth, ", got '",
@@ -66,12 +67,12 @@ std::int64_t vit_layer(const std::string& name, std::int64_t depth) {
 }
 
 std::vector<ParameterGroup> layer_decay_groups(const torch::nn::Module& module, double weight_decay,
-                                               double decay, std::int64_t depth) {
+                                               double decay, std::int64_t depth, LayerRule rule) {
   check_argument(decay > 0 && decay <= 1, "[layer decay] expected decay in (0, 1], got ", decay);
   const NoDecay no_decay = no_decay_of({"cls_token", "pos_embed"});
   std::map<std::pair<std::int64_t, bool>, ParameterGroup> groups;  // by layer, decayed first
   for (const auto& [name, parameter] : trainable(module)) {
-    const std::int64_t layer = vit_layer(name, depth);
+    const std::int64_t layer = vit_layer(name, depth, rule);
     const bool free = no_decay(name, parameter);
     ParameterGroup& group = groups[{layer, free}];
     group.learning_rate_scale = std::pow(decay, static_cast<double>(depth + 1 - layer));

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "dermis/core/random.hpp"
+#include "dermis/io/dermoscopy.hpp"
 
 namespace dermis {
 
@@ -39,5 +40,18 @@ struct MixedBatch {
 /// \throws std::invalid_argument on shapes or options that do not fit
 MixedBatch mixup(const at::Tensor& images, const at::Tensor& labels, std::int64_t num_classes,
                  const MixupOptions& options, RandomStream stream);
+
+/// Mixup with a share of one's own: image i times `lambda` plus image B - 1 - i times 1 - lambda,
+/// labels (smoothed) alike. Arguments as above, lambda in [0, 1].
+MixedBatch mixup_by(const at::Tensor& images, const at::Tensor& labels, std::int64_t num_classes,
+                    double lambda, double label_smoothing = 0);
+
+/// CutMix with a box of one's own, inside the image: there image i takes the pixels of image B - 1
+/// - i. Labels are mixed by kept_share.
+MixedBatch cutmix_by(const at::Tensor& images, const at::Tensor& labels, std::int64_t num_classes,
+                     const Box& box, double label_smoothing = 0);
+
+/// The share of an image's pixels outside the box: the lambda of CutMix.
+double kept_share(const Box& box, std::int64_t height, std::int64_t width);
 
 }  // namespace dermis

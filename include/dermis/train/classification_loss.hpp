@@ -138,4 +138,47 @@ class ClassificationLoss {
   at::Tensor weights_, adjustment_;  // [C]
 };
 
+/// Focal loss (Lin et al., arXiv 1708.02002) over a softmax, mean over the batch of
+///     w_y (1 - p_y)^gamma (-log p_y).
+/// Departs from ClassificationLoss in dividing by the batch, not by the sum of weights: a batch of
+/// rare classes then counts more. logits [B, C], labels int64 [B], weights [C] or undefined (1) ->
+/// scalar.
+inline at::Tensor softmax_focal_loss(const at::Tensor& logits, const at::Tensor& labels,
+                                     double gamma, const at::Tensor& weights = {}) {
+  check_argument(gamma >= 0, "[loss] expected gamma of at least 0, got ", gamma);
+  check_argument(
+      logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) &&
+          (!weights.defined() || (weights.dim() == 1 && weights.size(0) == logits.size(1))),
+      "[loss] expected logits [B, C], labels [B] and weights [C], got ", c10::str(logits.sizes()),
+      ", ", c10::str(labels.sizes()), " and ",
+      weights.defined() ? c10::str(weights.sizes()) : "none");
+  const auto log_p = at::log_softmax(logits, 1).gather(1, labels.unsqueeze(1)).squeeze(1);  // [B]
+  auto terms = -log_p;
+  if (gamma > 0) terms = terms * (1 - log_p.exp()).clamp_min(1e-7).pow(gamma);
+  if (weights.defined()) terms = terms * weights.index_select(0, labels);
+  return terms.mean();
+}
+
+/// Focal loss of independent classes (RetinaNet's), mean over batch and classes of
+///     a_t (1 - p_t)^gamma (-log p_t),   p_t = p and a_t = alpha where the target is 1, else 1 - p
+///     and 1 - alpha.
+/// gamma 0 with alpha below 0 (no a_t) is the binary cross-entropy of logits; alpha 0.25 with gamma
+/// 2 is RetinaNet's. logits, targets (0 to 1): [B, C] -> scalar.
+inline at::Tensor sigmoid_focal_loss(const at::Tensor& logits, const at::Tensor& targets,
+                                     double gamma, double alpha = -1) {
+  check_argument(gamma >= 0, "[loss] expected gamma of at least 0, got ", gamma);
+  check_argument(alpha <= 1, "[loss] expected alpha of at most 1 (below 0: off), got ", alpha);
+  check_argument(logits.sizes() == targets.sizes(),
+                 "[loss] expected logits and targets of one shape, got ", c10::str(logits.sizes()),
+                 " and ", c10::str(targets.sizes()));
+  auto terms = at::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None);
+  if (gamma > 0) {
+    const auto p = at::sigmoid(logits);
+    const auto missing = p * (1 - targets) + (1 - p) * targets;  // 1 - p_t
+    terms = terms * missing.clamp_min(1e-7).pow(gamma);
+  }
+  if (alpha >= 0) terms = terms * (alpha * targets + (1 - alpha) * (1 - targets));
+  return terms.mean();
+}
+
 }  // namespace dermis

@@ -38,9 +38,16 @@ struct GroupOptions {
 std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module,
                                              const GroupOptions& options = {});
 
+/// Where the two libraries that decay by layers put a ViT's final `norm`.
+enum class LayerRule {
+  MAE,   ///< beside the head (util/lr_decay.py)
+  Timm,  ///< with the last block (param_groups_layer_decay); `fc_norm` beside the head
+};
+
 /// The layer of a parameter of a timm-named ViT: cls_token, pos_embed, patch_embed = 0, blocks.i =
 /// i + 1, everything else = depth + 1.
-std::int64_t vit_layer(const std::string& name, std::int64_t depth);
+std::int64_t vit_layer(const std::string& name, std::int64_t depth,
+                       LayerRule rule = LayerRule::MAE);
 
 /// Layer-wise learning-rate decay (MAE fine-tuning, util/lr_decay.py): scale = decay^(depth + 1 -
 /// layer), one group for each layer and kind of weight decay. No weight decay for dimensions <= 1,
@@ -48,7 +55,8 @@ std::int64_t vit_layer(const std::string& name, std::int64_t depth);
 /// \param decay  in (0, 1]; 0.65 for ViT-B, 0.75 for ViT-L and ViT-H
 /// \throws std::invalid_argument if `decay` is out of range or a block's number not below `depth`
 std::vector<ParameterGroup> layer_decay_groups(const torch::nn::Module& module, double weight_decay,
-                                               double decay, std::int64_t depth);
+                                               double decay, std::int64_t depth,
+                                               LayerRule rule = LayerRule::MAE);
 
 struct AdamWOptions {
   double beta1 = 0.9;     ///< in [0, 1)
