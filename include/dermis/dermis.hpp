@@ -68,6 +68,7 @@
 #include "dermis/metrics/classification.hpp"
 #include "dermis/metrics/decision.hpp"
 #include "dermis/metrics/generation.hpp"
+#include "dermis/metrics/image_similarity.hpp"
 #include "dermis/metrics/isic_score.hpp"
 #include "dermis/metrics/linear_classifier.hpp"
 #include "dermis/metrics/reader_study.hpp"

@@ -102,6 +102,26 @@ double expected_calibration_error(const Eigen::MatrixXd& probabilities,
   return labels.empty() ? nan : sum / static_cast<double>(labels.size());
 }
 
+double maximum_calibration_error(const Eigen::MatrixXd& probabilities,
+                                 const std::vector<int>& labels, int bins) {
+  double largest = 0;
+  for (const ReliabilityBin& bin : reliability_bins(probabilities, labels, bins)) {
+    if (bin.count > 0) largest = std::max(largest, std::abs(bin.accuracy - bin.confidence));
+  }
+  return labels.empty() ? nan : largest;
+}
+
+double rms_calibration_error(const Eigen::MatrixXd& probabilities, const std::vector<int>& labels,
+                             int bins) {
+  double sum = 0;
+  for (const ReliabilityBin& bin : reliability_bins(probabilities, labels, bins)) {
+    if (bin.count > 0) {
+      sum += static_cast<double>(bin.count) * std::pow(bin.accuracy - bin.confidence, 2);
+    }
+  }
+  return labels.empty() ? nan : std::sqrt(sum / static_cast<double>(labels.size()));
+}
+
 double adaptive_calibration_error(const MatrixXd& probabilities, const std::vector<int>& labels,
                                   int bins) {
   check_argument(bins > 0, "[calibration] expected at least 1 bin, got ", bins);
@@ -120,6 +140,17 @@ double brier_score(const MatrixXd& probabilities, const std::vector<int>& labels
     error(static_cast<Eigen::Index>(i), labels[i]) -= 1;
   }
   return labels.empty() ? nan : error.squaredNorm() / static_cast<double>(labels.size());
+}
+
+double log_loss(const MatrixXd& probabilities, const std::vector<int>& labels) {
+  check_probabilities(probabilities, labels);
+  constexpr double smallest = std::numeric_limits<double>::epsilon();
+  double sum = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const double p = probabilities(static_cast<Eigen::Index>(i), labels[i]);
+    sum -= std::log(std::clamp(p, smallest, 1 - smallest));
+  }
+  return labels.empty() ? nan : sum / static_cast<double>(labels.size());
 }
 
 MatrixXd softmax(const MatrixXd& logits, double temperature) {

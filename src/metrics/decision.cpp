@@ -79,6 +79,23 @@ std::vector<OperatingPoint> roc_curve(const std::vector<double>& scores,
   return curve;
 }
 
+std::vector<PrecisionRecallPoint> precision_recall_curve(const std::vector<double>& scores,
+                                                         const std::vector<int>& positive) {
+  check_scores(scores, positive);
+  const auto positives = static_cast<double>(
+      std::count_if(positive.begin(), positive.end(), [](int p) { return p != 0; }));
+  std::vector<PrecisionRecallPoint> curve{{infinity, 1, ratio(0, positives)}};
+  const auto counts =
+      detail::weighted_roc(scores, std::vector<bool>(positive.begin(), positive.end()),
+                           std::vector<double>(scores.size(), 1.0));
+  for (std::size_t k = 0; k < counts.threshold.size(); ++k) {
+    const double hits = counts.true_positives[k];
+    curve.push_back(
+        {counts.threshold[k], hits / (hits + counts.false_positives[k]), ratio(hits, positives)});
+  }
+  return curve;
+}
+
 OperatingPoint operating_point(const std::vector<double>& scores, const std::vector<int>& positive,
                                double sensitivity) {
   check_argument(sensitivity > 0 && sensitivity <= 1,

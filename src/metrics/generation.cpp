@@ -60,6 +60,11 @@ Eigen::MatrixXd draw_rows(const Eigen::MatrixXd& x, std::int64_t count, RandomSt
 
 }  // namespace
 
+FeatureMoments feature_moments(const Eigen::MatrixXd& x) {
+  check_features(x, x);
+  return {x.colwise().mean(), covariance(x)};
+}
+
 double frechet_distance(const Eigen::MatrixXd& x, const Eigen::MatrixXd& y) {
   check_features(x, y);
   const Eigen::MatrixXd sx = covariance(x);

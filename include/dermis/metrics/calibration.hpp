@@ -31,6 +31,16 @@ std::vector<ReliabilityBin> reliability_bins(const Eigen::MatrixXd& probabilitie
 double expected_calibration_error(const Eigen::MatrixXd& probabilities,
                                   const std::vector<int>& labels, int bins = 15);
 
+/// The largest |accuracy - confidence| of a bin that has rows (the same paper, eq. 5: MCE), in [0,
+/// 1]; NaN without rows.
+double maximum_calibration_error(const Eigen::MatrixXd& probabilities,
+                                 const std::vector<int>& labels, int bins = 15);
+
+/// Square root of the mean over rows of (accuracy - confidence)^2 of the row's bin, in [0, 1]; NaN
+/// without rows.
+double rms_calibration_error(const Eigen::MatrixXd& probabilities, const std::vector<int>& labels,
+                             int bins = 15);
+
 /// ACE (Nixon et al., arXiv 1904.01685): for each class all rows, sorted by the probability of that
 /// class, are cut into `bins` bins of equally many rows; mean over classes and bins of |share of
 /// rows of the class - mean probability|, in [0, 1]; NaN without rows. Looks at every probability,
@@ -46,6 +56,10 @@ double adaptive_calibration_error(const Eigen::MatrixXd& probabilities,
 /// (Brier 1950): in [0, 2] for rows that sum to 1, 0 is best; NaN without rows. With two classes it
 /// is twice the binary score of one of them.
 double brier_score(const Eigen::MatrixXd& probabilities, const std::vector<int>& labels);
+
+/// Mean over rows of -log p[label], with p at least 2^-52 (scikit-learn's log_loss), so that one
+/// probability of 0 does not make it infinite; NaN without rows.
+double log_loss(const Eigen::MatrixXd& probabilities, const std::vector<int>& labels);
 
 /// softmax(logits / temperature) of each row of `logits` [N, C]. Above 1 a temperature makes rows
 /// less confident, below 1 more; the order of the classes stays. Throws std::invalid_argument for

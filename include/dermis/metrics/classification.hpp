@@ -67,4 +67,37 @@ std::vector<double> auc_one_vs_rest(const std::vector<int>& labels,
 /// Unweighted mean of the defined one-vs-rest AUCs.
 double macro_auc(const std::vector<int>& labels, const Eigen::MatrixXd& probabilities);
 
+/// AUC of each unordered pair of classes a, b over the rows of either, the mean of ranking them by
+/// the column of a and by that of b, averaged over the pairs of classes that have rows (Hand and
+/// Till 2001; scikit-learn's multi_class="ovo"). NaN with fewer than two such classes.
+double auc_one_vs_one(const std::vector<int>& labels, const Eigen::MatrixXd& probabilities);
+
+/// Average precision: the sum over different scores, from the highest, of precision times the rise
+/// of recall (no interpolation). NaN without positives.
+double average_precision(const std::vector<double>& scores, const std::vector<int>& positive);
+
+/// Average precision of each class against the rest; NaN for a class that is absent.
+std::vector<double> average_precision_one_vs_rest(const std::vector<int>& labels,
+                                                  const Eigen::MatrixXd& probabilities);
+
+/// Mean of the values that are not NaN, each weighed by its class's rows (`PerClass::support`); NaN
+/// if there is none.
+double mean_by_support(const std::vector<double>& values, const std::vector<std::int64_t>& support);
+
+/// How far apart two classes are for Cohen's kappa: by whether they differ, or by the first or
+/// second power of the difference of their indices (for grades).
+enum class KappaWeights { None, Linear, Quadratic };
+
+/// Cohen's kappa of counts [true, predicted]: 1 - sum w observed / sum w expected. NaN where one
+/// class makes up both sides.
+double cohen_kappa(const Eigen::MatrixXi& confusion, KappaWeights weights = KappaWeights::None);
+
+/// Matthews' correlation of counts [true, predicted] (Gorodkin 2004 for more than two classes), in
+/// [-1, 1]; 0 where one class makes up a side.
+double matthews_correlation(const Eigen::MatrixXi& confusion);
+
+/// Share of rows whose label is among the k largest entries; of equal ones the later class goes
+/// first (scikit-learn's order). k in 1 .. C; NaN without rows.
+double top_k_accuracy(const std::vector<int>& labels, const Eigen::MatrixXd& probabilities, int k);
+
 }  // namespace dermis

@@ -32,6 +32,18 @@ OperatingPoint point_at(double threshold, const std::vector<double>& scores,
 std::vector<OperatingPoint> roc_curve(const std::vector<double>& scores,
                                       const std::vector<int>& positive);
 
+/// A threshold, how many of the rows called positive are, and how many of the positives are called.
+struct PrecisionRecallPoint {
+  double threshold = 0;
+  double precision = 1;  ///< 1 where nothing is called positive
+  double recall = 0;     ///< NaN without positives
+};
+
+/// All points of the precision-recall curve by falling threshold: first infinity, then every
+/// different score, as roc_curve(). scikit-learn's precision_recall_curve is the same backwards.
+std::vector<PrecisionRecallPoint> precision_recall_curve(const std::vector<double>& scores,
+                                                         const std::vector<int>& positive);
+
 /// The highest of the scores, as a threshold, whose sensitivity is at least `sensitivity` in
 /// (0, 1]. Choose it on validation rows, then `apply` it to those to be judged. Throws
 /// std::invalid_argument without positives.

@@ -12,6 +12,16 @@
 
 namespace dermis {
 
+/// Mean [D] and covariance [D, D] (with N - 1) of the rows of features.
+struct FeatureMoments {
+  Eigen::VectorXd mean;
+  Eigen::MatrixXd covariance;
+};
+
+/// The moments of X [N, D]. Throws std::invalid_argument for fewer than 2 rows or values that are
+/// not finite.
+FeatureMoments feature_moments(const Eigen::MatrixXd& x);
+
 /// Squared Frechet distance of the Gaussians fitted to X [N, D] and Y [M, D] (FID: Heusel et al.,
 /// arXiv 1706.08500): |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with N - 1 as in
 /// pytorch-fid. The root is taken through the symmetric sqrt(S1) S2 sqrt(S1), whose eigenvalues are
