@@ -13,6 +13,13 @@ struct DDIMOptions {
   double eta = 0;           ///< 0: deterministic; 1: as much noise as ancestral sampling
   Spacing spacing = Spacing::Trailing;  ///< which of the schedule's steps
   double clip = 0;                      ///< keep predicted x0 in -clip..clip; 0: do not (latents)
+  double threshold_ratio = 0;           ///< dynamic_threshold of x0 instead of clip; 0: do not
+  double threshold_max = 1;
+  bool noise_from_clipped = false;  ///< take the noise anew from x and the clipped x0
+  std::int64_t steps_offset = 0;    ///< added to the steps of Leading spacing
+  bool last_alpha_bar_one = true;   ///< the last step goes to alpha_bar 1; false: to that of step 0
+  bool whole_stride = false;        ///< every step goes down by T / steps (whole), as in diffusers,
+                                    ///< not to the next step visited
 };
 
 /// Names and values of all fields, for reading and writing options.
@@ -23,11 +30,18 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("eta", o.eta);
   visit("spacing", o.spacing);
   visit("clip", o.clip);
+  visit("threshold_ratio", o.threshold_ratio);
+  visit("threshold_max", o.threshold_max);
+  visit("noise_from_clipped", o.noise_from_clipped);
+  visit("steps_offset", o.steps_offset);
+  visit("last_alpha_bar_one", o.last_alpha_bar_one);
+  visit("whole_stride", o.whole_stride);
 }
 
 /// x' = sqrt(a') x0 + sqrt(1 - a' - sigma^2) eps + sigma noise, with a and a' = alpha_bar of this
 /// and of the next step and sigma = eta sqrt((1 - a') / (1 - a) (1 - a / a')) (eq. 12, 16). The
-/// last step goes to a' = 1, with LDM spacing to a' = alpha_bar of step 0 as the original does.
+/// last step goes to a' = 1; with LDM spacing always to a' = alpha_bar of step 0 as the original
+/// does.
 ///
 ///     DDIM sampler(process, {.steps = 25});
 ///     auto latents = sampler.sample(guided(denoiser, labels, 8, 2.0), noise);
@@ -36,7 +50,8 @@ class DDIM {
   explicit DDIM(DiffusionProcess process, const DDIMOptions& options = {})
       : process_(std::move(process)),
         options_(options),
-        timesteps_(sampling_steps(process_.schedule().steps(), options.steps, options.spacing)) {
+        timesteps_(sampling_steps(process_.schedule().steps(), options.steps, options.spacing,
+                                  options.steps_offset)) {
     check_argument(options.eta >= 0 && options.eta <= 1, "[ddim] expected eta in 0..1, got ",
                    options.eta);
   }
@@ -47,18 +62,37 @@ class DDIM {
   double alpha_bar(std::size_t i) const { return process_.schedule().alpha_bar(timesteps_.at(i)); }
   /// alpha_bar where step i arrives.
   double alpha_bar_after(std::size_t i) const {
-    if (i + 1 < timesteps_.size()) return alpha_bar(i + 1);
-    return options_.spacing == Spacing::LDM ? process_.schedule().alpha_bar(0) : 1.0;
+    const auto& schedule = process_.schedule();
+    std::int64_t after = i + 1 < timesteps_.size() ? timesteps_[i + 1] : -1;
+    if (options_.whole_stride) after = timesteps_.at(i) - schedule.steps() / options_.steps;
+    if (after >= 0) return schedule.alpha_bar(after);
+    const bool one = options_.last_alpha_bar_one && options_.spacing != Spacing::LDM;
+    return one ? 1.0 : schedule.alpha_bar(0);
+  }
+
+  /// Clean sample, bounded as the options say, and noise that the network's output sees in x at
+  /// timesteps()[i].
+  Estimate estimate(const at::Tensor& output, std::size_t i, const at::Tensor& x) const {
+    const auto t = at::full({x.size(0)}, timesteps_.at(i), x.options().dtype(at::kLong));
+    const auto level = process_.level(t, x);
+    auto estimate = process_.estimate(level, x, output);
+    estimate.x0 =
+        bounded(estimate.x0, {options_.clip, options_.threshold_ratio, options_.threshold_max});
+    if (options_.noise_from_clipped)
+      estimate.noise = (x - level.signal * estimate.x0) / level.noise;
+    return estimate;
   }
 
   /// One step: x at timesteps()[i] and the network's output there -> x at the next one. noise is
   /// read only if eta > 0.
   at::Tensor step(const at::Tensor& output, std::size_t i, const at::Tensor& x,
                   const at::Tensor& noise = {}) const {
+    return step(estimate(output, i, x), i, noise);
+  }
+
+  /// The same from an estimate().
+  at::Tensor step(const Estimate& estimate, std::size_t i, const at::Tensor& noise = {}) const {
     const double a = alpha_bar(i), after = alpha_bar_after(i);
-    const auto t = at::full({x.size(0)}, timesteps_[i], x.options().dtype(at::kLong));
-    auto estimate = process_.estimate(process_.level(t, x), x, output);
-    if (options_.clip > 0) estimate.x0 = estimate.x0.clamp(-options_.clip, options_.clip);
     const double sigma = options_.eta * std::sqrt((1.0 - after) / (1.0 - a) * (1.0 - a / after));
     const double direction = std::sqrt(std::max(1.0 - after - sigma * sigma, 0.0));
     const auto next = std::sqrt(after) * estimate.x0 + direction * estimate.noise;
@@ -78,8 +112,9 @@ class DDIM {
     for (std::size_t i = 0; i < timesteps_.size(); ++i) {
       const auto t = at::full({x.size(0)}, timesteps_[i], x.options().dtype(at::kLong));
       const auto index = static_cast<std::int64_t>(i);
-      x = step(denoiser(x, t), i, x, options_.eta > 0 ? noise(index, x) : at::Tensor());
-      if (callback) callback({index + 1, static_cast<std::int64_t>(timesteps_.size()), x});
+      const auto seen = estimate(denoiser(x, t), i, x);
+      x = step(seen, i, options_.eta > 0 ? noise(index, x) : at::Tensor());
+      if (callback) callback({index + 1, static_cast<std::int64_t>(timesteps_.size()), x, seen.x0});
     }
     return x;
   }

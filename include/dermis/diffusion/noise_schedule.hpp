@@ -1,7 +1,7 @@
 #pragma once
 /// \file
 /// How much signal and how much noise a diffusion step holds: beta schedules (DDPM, arXiv
-/// 2006.11239; cosine, arXiv 2102.09672), in double precision throughout.
+/// 2006.11239; cosine, arXiv 2102.09672), in double precision unless asked otherwise.
 
 #include <algorithm>
 #include <cmath>
@@ -51,6 +51,10 @@ struct NoiseScheduleOptions {
   Betas betas = Betas::Linear;
   double beta_start = 1e-4;
   double beta_end = 0.02;
+  bool zero_terminal_snr = false;  ///< shift and scale sqrt(alpha_bar) so that the last step holds
+                                   ///< no signal (arXiv 2305.08891, algorithm 1)
+  bool single_precision = false;   ///< tables rounded to fp32 as diffusers keeps them, which shows
+                                   ///< where 1 - alpha_bar is small
 };
 
 /// Names and values of all fields, for reading and writing options.
@@ -61,6 +65,8 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("betas", o.betas);
   visit("beta_start", o.beta_start);
   visit("beta_end", o.beta_end);
+  visit("zero_terminal_snr", o.zero_terminal_snr);
+  visit("single_precision", o.single_precision);
 }
 
 /// DDPM's own schedule.
@@ -99,18 +105,20 @@ class NoiseSchedule {
                        (0 < o.beta_start && o.beta_start <= o.beta_end && o.beta_end < 1),
                    "[schedule] expected 0 < beta_start <= beta_end < 1, got ", o.beta_start,
                    " and ", o.beta_end);
-    double alpha_bar = 1.0;
-    for (std::int64_t t = 0; t < o.steps; ++t) {
-      betas_.push_back(make_beta(t));
-      alpha_bars_.push_back(alpha_bar *= 1.0 - betas_.back());
-    }
-    table_ = at::tensor(alpha_bars_, at::kDouble);
+    auto betas = make_betas();
+    if (o.zero_terminal_snr) betas = without_terminal_signal(betas);
+    table_ = at::cumprod(1.0 - betas, 0).to(at::kDouble);
+    betas = betas.to(at::kDouble);
+    betas_.assign(betas.data_ptr<double>(), betas.data_ptr<double>() + o.steps);
+    alpha_bars_.assign(table_.data_ptr<double>(), table_.data_ptr<double>() + o.steps);
   }
 
   const NoiseScheduleOptions& options() const { return options_; }
   std::int64_t steps() const { return options_.steps; }
+  /// 1 in the last step with zero_terminal_snr.
   double beta(std::int64_t t) const { return betas_.at(static_cast<std::size_t>(t)); }
-  /// Share of signal variance left at step t; 1 before the first step (t = -1).
+  /// Share of signal variance left at step t; 1 before the first step (t = -1), 0 in the last one
+  /// with zero_terminal_snr.
   double alpha_bar(std::int64_t t) const {
     return t < 0 ? 1.0 : alpha_bars_.at(static_cast<std::size_t>(t));
   }
@@ -146,19 +154,39 @@ class NoiseSchedule {
   }
 
  private:
-  double make_beta(std::int64_t t) const {
-    const auto T = static_cast<double>(options_.steps), i = static_cast<double>(t);
-    const double start = options_.beta_start, end = options_.beta_end;
-    if (options_.betas == Betas::Linear) return start + (end - start) * i / (T - 1);
-    if (options_.betas == Betas::ScaledLinear) {
-      const double root = std::sqrt(start) + (std::sqrt(end) - std::sqrt(start)) * i / (T - 1);
-      return root * root;
+  /// [T], of the precision asked for.
+  at::Tensor make_betas() const {
+    const auto& o = options_;
+    const bool squared = o.betas == Betas::ScaledLinear;
+    const double start = squared ? std::sqrt(o.beta_start) : o.beta_start;
+    const double end = squared ? std::sqrt(o.beta_end) : o.beta_end;
+    if (o.single_precision && o.betas != Betas::Cosine) {
+      const auto line = at::linspace(start, end, o.steps, at::kFloat);
+      return squared ? line.square() : line;
     }
     const auto curve = [](double u) {
       const double c = std::cos((u + 0.008) / 1.008 * 1.57079632679489661923);
       return c * c;
     };
-    return std::min(1.0 - curve((i + 1) / T) / curve(i / T), 0.999);
+    const auto T = static_cast<double>(o.steps);
+    std::vector<double> betas;
+    for (std::int64_t t = 0; t < o.steps; ++t) {
+      const auto i = static_cast<double>(t);
+      const double line = start + (end - start) * i / (T - 1);
+      betas.push_back(o.betas == Betas::Cosine
+                          ? std::min(1.0 - curve((i + 1) / T) / curve(i / T), 0.999)
+                          : (squared ? line * line : line));
+    }
+    return at::tensor(betas, at::kDouble).to(o.single_precision ? at::kFloat : at::kDouble);
+  }
+
+  static at::Tensor without_terminal_signal(const at::Tensor& betas) {
+    const auto root = at::cumprod(1.0 - betas, 0).sqrt();
+    const auto first = root[0], last = root[-1];
+    const auto alpha_bars = ((root - last) * (first / (first - last))).square();
+    const auto alphas =
+        at::cat({alpha_bars.slice(0, 0, 1), alpha_bars.slice(0, 1) / alpha_bars.slice(0, 0, -1)});
+    return 1.0 - alphas;
   }
 
   NoiseScheduleOptions options_;

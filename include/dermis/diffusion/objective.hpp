@@ -116,7 +116,8 @@ class DiffusionProcess {
 };
 
 /// Min-SNR weights [B] of steps t (arXiv 2303.09556): min(snr, gamma) / snr for epsilon, / (snr +
-/// 1) for velocity, / 1 for the sample, so that the few noisy steps do not dominate the loss.
+/// 1) for velocity, / 1 for the sample, so that the few noisy steps do not dominate the loss. A
+/// step without signal (snr 0) weighs 1.
 inline at::Tensor min_snr_weight(const DiffusionProcess& process, const at::Tensor& t,
                                  double gamma = 5.0) {
   check_argument(gamma > 0, "[min_snr] expected a positive gamma, got ", gamma);
@@ -126,7 +127,7 @@ inline at::Tensor min_snr_weight(const DiffusionProcess& process, const at::Tens
   const auto weight = process.prediction() == Prediction::Epsilon    ? capped / snr
                       : process.prediction() == Prediction::Velocity ? capped / (snr + 1.0)
                                                                      : capped;
-  return weight.to(t.device(), at::kFloat);
+  return at::where(snr > 0, weight, 1.0).to(t.device(), at::kFloat);
 }
 
 }  // namespace dermis
