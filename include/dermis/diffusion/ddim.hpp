@@ -93,8 +93,11 @@ class DDIM {
   /// The same from an estimate().
   at::Tensor step(const Estimate& estimate, std::size_t i, const at::Tensor& noise = {}) const {
     const double a = alpha_bar(i), after = alpha_bar_after(i);
-    const double sigma = options_.eta * std::sqrt((1.0 - after) / (1.0 - a) * (1.0 - a / after));
-    const double direction = std::sqrt(std::max(1.0 - after - sigma * sigma, 0.0));
+    const auto [direction, sigma] =
+        process_.schedule().options().single_precision
+            ? noise_weights(static_cast<float>(a), static_cast<float>(after),
+                            static_cast<float>(options_.eta))
+            : noise_weights(a, after, options_.eta);
     const auto next = std::sqrt(after) * estimate.x0 + direction * estimate.noise;
     if (sigma == 0.0) return next;
     check_argument(noise.defined(), "[ddim] expected noise for step ", i, " with eta ",
@@ -120,6 +123,15 @@ class DDIM {
   }
 
  private:
+  /// Weights of the predicted and of the fresh noise. Where nearly all noise is fresh, the other
+  /// weight is a difference of equals, and what it comes to depends on the precision.
+  template <class Real>
+  static std::pair<double, double> noise_weights(Real a, Real after, Real eta) {
+    const Real one = 1;
+    const Real sigma = eta * std::sqrt((one - after) / (one - a) * (one - a / after));
+    return {std::sqrt(std::max(one - after - sigma * sigma, Real(0))), sigma};
+  }
+
   DiffusionProcess process_;
   DDIMOptions options_;
   std::vector<std::int64_t> timesteps_;

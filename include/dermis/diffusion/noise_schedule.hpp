@@ -181,7 +181,9 @@ class NoiseSchedule {
   }
 
   static at::Tensor without_terminal_signal(const at::Tensor& betas) {
-    const auto root = at::cumprod(1.0 - betas, 0).sqrt();
+    // By way of doubles: the fp32 roots of vector libraries differ between machines, and what
+    // follows divides neighbours.
+    const auto root = at::cumprod(1.0 - betas, 0).to(at::kDouble).sqrt().to(betas.scalar_type());
     const auto first = root[0], last = root[-1];
     const auto alpha_bars = ((root - last) * (first / (first - last))).square();
     const auto alphas =
