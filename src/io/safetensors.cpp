@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <cerrno>
-#include <limits>
+#include <cstring>
 #include <numeric>
 #include <set>
 #include <string_view>
@@ -17,53 +17,20 @@
 #include "dermis/core/check.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/core/json.hpp"
+#include "safetensors_header.hpp"
 
 namespace dermis {
 namespace {
 
-constexpr std::uint64_t max_header = 100'000'000;  // the limit of the reference implementation
-
-struct TypeInfo {
-  TensorType type;
-  const char* name;
-  std::size_t size;
-};
-
-constexpr std::array<TypeInfo, 10> types{{{TensorType::F64, "F64", 8},
-                                          {TensorType::F32, "F32", 4},
-                                          {TensorType::F16, "F16", 2},
-                                          {TensorType::BF16, "BF16", 2},
-                                          {TensorType::I64, "I64", 8},
-                                          {TensorType::I32, "I32", 4},
-                                          {TensorType::I16, "I16", 2},
-                                          {TensorType::I8, "I8", 1},
-                                          {TensorType::U8, "U8", 1},
-                                          {TensorType::Bool, "BOOL", 1}}};
-
-const TypeInfo& info(TensorType type) {
-  for (const TypeInfo& entry : types) {
+const detail::TensorTypeInfo& info(TensorType type) {
+  for (const detail::TensorTypeInfo& entry : detail::tensor_types) {
     if (entry.type == type) return entry;
   }
   throw std::invalid_argument("[safetensors] expected a type of the enumeration TensorType");
 }
 
-/// Bytes of a tensor; false if that is more than fits 64 bits.
-bool shape_bytes(const std::vector<std::int64_t>& shape, std::size_t element,
-                 std::uint64_t& bytes) {
-  bytes = element;
-  for (const std::int64_t extent : shape) {
-    const auto factor = static_cast<std::uint64_t>(extent);
-    if (factor != 0 && bytes > std::numeric_limits<std::uint64_t>::max() / factor) return false;
-    bytes *= factor;
-  }
-  return true;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return Json(shape).dump();
-}
-
-/// A whole file, read-only.
+/// A whole file. Pages may be written, since tensors that share them may be; what is written stays
+/// in this process.
 struct Mapping {
   void* data = nullptr;
   std::size_t size = 0;
@@ -80,7 +47,8 @@ struct Mapping {
     if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
     size = static_cast<std::size_t>(status.st_size);
     if (error == 0 && size > 0) {
-      data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+      data =
+          ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
       if (data == MAP_FAILED) error = errno;
     }
     ::close(descriptor);
@@ -93,73 +61,22 @@ struct Mapping {
   Mapping& operator=(const Mapping&) = delete;
 };
 
-/// One tensor of the header, checked on its own.
-struct Entry {
-  std::string name;
-  TensorView view;
-  std::uint64_t begin = 0, end = 0;
-};
-
-Entry read_entry(const std::string& name, const Json& json, std::uint64_t data_bytes) {
-  Entry entry;
-  entry.name = name;
-  const auto dtype = json.at("dtype").get<std::string>();
-  const auto type =
-      std::find_if(types.begin(), types.end(), [&](const TypeInfo& t) { return t.name == dtype; });
-  check_runtime(type != types.end(),
-                "expected dtype F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL, got '", dtype,
-                "'");
-  entry.view.type = type->type;
-  entry.view.shape = json.at("shape").get<std::vector<std::int64_t>>();
-  for (const std::int64_t extent : entry.view.shape) {
-    check_runtime(extent >= 0, "expected a shape without negative sizes, got ",
-                  shape_text(entry.view.shape));
-  }
-  std::uint64_t bytes = 0;
-  check_runtime(shape_bytes(entry.view.shape, type->size, bytes), "the size of shape ",
-                shape_text(entry.view.shape), " overflows 64 bits");
-  const auto offsets = json.at("data_offsets").get<std::vector<std::int64_t>>();
-  check_runtime(offsets.size() == 2 && offsets[0] >= 0 && offsets[1] >= offsets[0],
-                "expected data_offsets [begin, end], got ", shape_text(offsets));
-  entry.begin = static_cast<std::uint64_t>(offsets[0]);
-  entry.end = static_cast<std::uint64_t>(offsets[1]);
-  check_runtime(entry.end <= data_bytes, "data_offsets ", shape_text(offsets), " reach beyond the ",
-                data_bytes, " bytes of data: the file is truncated");
-  check_runtime(entry.end - entry.begin == bytes, "expected ", bytes, " bytes for ", dtype, " ",
-                shape_text(entry.view.shape), ", got ", entry.end - entry.begin);
-  entry.view.bytes = static_cast<std::size_t>(bytes);
-  return entry;
-}
-
-/// The data must be covered exactly once: bytes that no tensor owns can hide things, shared bytes
-/// are a forgery.
-void check_layout(const std::vector<Entry>& entries, std::uint64_t data_bytes,
-                  const std::string& file) {
-  std::vector<const Entry*> order;
-  for (const Entry& entry : entries) order.push_back(&entry);
-  std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
-    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
-  });
-  std::uint64_t at = 0;
-  const Entry* before = nullptr;
-  for (const Entry* entry : order) {
-    if (entry->begin < at) {
-      throw std::runtime_error(text("[safetensors] ", file, ": tensors '", before->name, "' and '",
-                                    entry->name, "' overlap"));
-    }
-    check_runtime(entry->begin == at, "[safetensors] ", file, ": a hole of ", entry->begin - at,
-                  " bytes before tensor '", entry->name, "'");
-    at = entry->end;
-    before = entry;
-  }
-  check_runtime(at == data_bytes, "[safetensors] ", file, ": ", data_bytes - at,
-                " trailing bytes after the last tensor");
-}
-
-std::uint64_t read_length(const unsigned char* bytes) {
-  std::uint64_t value = 0;
-  for (int i = 7; i >= 0; --i) value = (value << 8) | bytes[i];
-  return value;
+/// Files that torch.save writes run code when Python opens them; we refuse them whatever they are
+/// called, and whatever is called like them.
+void refuse_pickle(const Mapping& mapping, const std::filesystem::path& path) {
+  const auto* start = static_cast<const unsigned char*>(mapping.data);
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const bool named =
+      extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt";
+  const bool own = mapping.size > 8 && start[8] == '{';  // a length can look like their first bytes
+  const bool zip = mapping.size >= 4 && std::memcmp(start, "PK\3\4", 4) == 0;
+  const bool pickle = mapping.size >= 2 && start[0] == 0x80 && start[1] >= 2 && start[1] <= 5;
+  check_runtime(!named && (own || !(zip || pickle)), "[safetensors] ", path.string(),
+                ": expected a safetensors file, got ",
+                named ? "one named " + path.extension().string() : "Python objects",
+                ": such files can run code when opened, so dermis does not read them; convert it "
+                "once with safetensors.torch.save_file, see docs/weights.md");
 }
 
 }  // namespace
@@ -174,41 +91,13 @@ const char* type_name(TensorType type) {
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path.string()) {
   const auto mapping = std::make_shared<const Mapping>(path);
   mapping_ = mapping;
-  check_runtime(mapping->size >= 8, "[safetensors] ", path_, ": expected at least 8 bytes, got ",
-                mapping->size);
-  const auto* start = static_cast<const unsigned char*>(mapping->data);
-  const std::uint64_t header_bytes = read_length(start);
-  check_runtime(header_bytes <= mapping->size - 8, "[safetensors] ", path_,
-                ": expected a header of ", header_bytes, " bytes, got a file of ", mapping->size,
-                " bytes (truncated, or not a safetensors file)");
-  check_runtime(header_bytes <= max_header, "[safetensors] ", path_,
-                ": expected a header of at most ", max_header, " bytes, got ", header_bytes);
-  const std::string_view header(reinterpret_cast<const char*>(start + 8),
-                                static_cast<std::size_t>(header_bytes));
-  check_runtime(!header.empty() && header.front() == '{', "[safetensors] ", path_,
-                ": expected a header that starts with '{'");
-  const Json json = Json::parse(header, path_ + " (header)");
-
-  const std::uint64_t data_bytes = mapping->size - 8 - header_bytes;
-  std::vector<Entry> entries;
-  for (const auto& [name, value] : json.items()) {
-    try {
-      if (name == "__metadata__") {
-        for (const auto& [key, word] : value.items()) metadata_[key] = word.get<std::string>();
-      } else {
-        entries.push_back(read_entry(name, value, data_bytes));
-      }
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(
-          text("[safetensors] ", path_, ": tensor '", name, "': ", error.what()));
-    }
-  }
-  check_layout(entries, data_bytes, path_);
-  const auto* data = reinterpret_cast<const std::byte*>(start) + 8 + header_bytes;
-  for (Entry& entry : entries) {
-    entry.view.data = data + entry.begin;
-    names_.push_back(entry.name);
-    tensors_.emplace(std::move(entry.name), std::move(entry.view));
+  refuse_pickle(*mapping, path);
+  auto content =
+      detail::parse_safetensors(static_cast<const std::byte*>(mapping->data), mapping->size, path_);
+  metadata_ = std::move(content.metadata);
+  for (auto& [name, view] : content.tensors) {
+    names_.push_back(name);
+    tensors_.emplace(std::move(name), std::move(view));
   }
 }
 
@@ -228,13 +117,18 @@ void write_safetensors(const std::filesystem::path& path,
                    "[safetensors] expected tensor names other than __metadata__");
     check_argument(seen.insert(name).second, "[safetensors] expected different tensor names, got '",
                    name, "' twice");
+    const std::string fault = detail::name_fault(name);
+    check_argument(fault.empty(), "[safetensors] expected tensor names ", fault);
+    check_argument(view.shape.size() <= detail::max_rank, "[safetensors] expected at most ",
+                   detail::max_rank, " dimensions for tensor '", name, "', got ",
+                   view.shape.size());
     const bool negative =
         std::any_of(view.shape.begin(), view.shape.end(), [](std::int64_t n) { return n < 0; });
     std::uint64_t bytes = 0;
-    check_argument(!negative && shape_bytes(view.shape, element_size(view.type), bytes) &&
+    check_argument(!negative && detail::shape_bytes(view.shape, element_size(view.type), bytes) &&
                        bytes == view.bytes && (view.data != nullptr || bytes == 0),
                    "[safetensors] expected the bytes of ", type_name(view.type), " ",
-                   shape_text(view.shape), " for tensor '", name, "', got ", view.bytes);
+                   detail::shape_text(view.shape), " for tensor '", name, "', got ", view.bytes);
   }
   // Large elements first: each tensor then starts at a multiple of its element's size.
   std::vector<std::size_t> layout(tensors.size());

@@ -16,8 +16,29 @@
 
 namespace dermis {
 
-/// Element types that dermis reads and writes.
-enum class TensorType { F64, F32, F16, BF16, I64, I32, I16, I8, U8, Bool };
+/// Element types of the format. Those whose elements share bytes (F4, F6_E2M3, F6_E3M2) are refused
+/// by name.
+enum class TensorType {
+  F64,
+  F32,
+  F16,
+  BF16,
+  I64,
+  I32,
+  I16,
+  I8,
+  U8,
+  Bool,
+  U64,
+  U32,
+  U16,
+  C64,  ///< complex, two F32
+  F8_E4M3,
+  F8_E5M2,
+  F8_E4M3FNUZ,
+  F8_E5M2FNUZ,
+  F8_E8M0
+};
 
 /// Bytes of one element.
 std::size_t element_size(TensorType type);
@@ -35,11 +56,14 @@ struct TensorView {
 
 /// A safetensors file mapped into memory. Views stay valid while the file object (or a copy of it)
 /// lives, also when another process replaces the file by a rename; a file that is truncated in
-/// place while mapped is the user's mistake.
+/// place while mapped is the user's mistake. What is written through a view stays in this process.
 ///
-/// The header is distrusted: its length against the file's, dtypes, overflow of the shape's
-/// product, offsets in range, no overlap, no hole, no trailing bytes, no key twice; each fault is a
-/// std::runtime_error naming file and tensor.
+/// The file is distrusted, and nothing is allocated on its word: the header's length (at most 100
+/// MB), its JSON (UTF-8, three levels, no key twice, no other keys), names (4096 bytes, no control
+/// characters), at most 200 000 tensors of at most 8 dimensions, dtypes, integers, overflow of the
+/// shape's product, offsets in range, no overlap, no hole, no trailing bytes; each fault is a
+/// std::runtime_error naming file and tensor. Files of Python objects (.pt, .pth, .bin, .ckpt, or
+/// what begins as they do) are refused with the way to convert them.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
