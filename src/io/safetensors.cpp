@@ -40,7 +40,7 @@ struct Mapping {
       check_runtime(ok, "[safetensors] cannot read ", path.string(), ": ",
                     ok ? "" : std::generic_category().message(error));
     };
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     check(descriptor >= 0, errno);
     struct stat status {};
     int error = ::fstat(descriptor, &status) == 0 ? 0 : errno;
@@ -65,21 +65,48 @@ struct Mapping {
 /// called, and whatever is called like them.
 void refuse_pickle(const Mapping& mapping, const std::filesystem::path& path) {
   const auto* start = static_cast<const unsigned char*>(mapping.data);
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const bool named =
-      extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt";
+  const bool named = detail::is_pickle_name(path);
   const bool own = mapping.size > 8 && start[8] == '{';  // a length can look like their first bytes
   const bool zip = mapping.size >= 4 && std::memcmp(start, "PK\3\4", 4) == 0;
   const bool pickle = mapping.size >= 2 && start[0] == 0x80 && start[1] >= 2 && start[1] <= 5;
   check_runtime(!named && (own || !(zip || pickle)), "[safetensors] ", path.string(),
                 ": expected a safetensors file, got ",
-                named ? "one named " + path.extension().string() : "Python objects",
-                ": such files can run code when opened, so dermis does not read them; convert it "
-                "once with safetensors.torch.save_file, see docs/weights.md");
+                named ? "one named " + path.extension().string() : "Python objects", ": ",
+                detail::pickle_advice);
 }
 
 }  // namespace
+
+namespace detail {
+
+bool is_pickle_name(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt";
+}
+
+void check_tensors(const std::vector<std::pair<std::string, TensorView>>& tensors) {
+  std::set<std::string_view> seen;
+  for (const auto& [name, view] : tensors) {
+    check_argument(name != "__metadata__",
+                   "[safetensors] expected tensor names other than __metadata__");
+    check_argument(seen.insert(name).second, "[safetensors] expected different tensor names, got '",
+                   name, "' twice");
+    const std::string fault = name_fault(name);
+    check_argument(fault.empty(), "[safetensors] expected tensor names ", fault);
+    check_argument(view.shape.size() <= max_rank, "[safetensors] expected at most ", max_rank,
+                   " dimensions for tensor '", name, "', got ", view.shape.size());
+    const bool negative =
+        std::any_of(view.shape.begin(), view.shape.end(), [](std::int64_t n) { return n < 0; });
+    std::uint64_t bytes = 0;
+    check_argument(!negative && shape_bytes(view.shape, element_size(view.type), bytes) &&
+                       bytes == view.bytes && (view.data != nullptr || bytes == 0),
+                   "[safetensors] expected the bytes of ", type_name(view.type), " ",
+                   shape_text(view.shape), " for tensor '", name, "', got ", view.bytes);
+  }
+}
+
+}  // namespace detail
 
 std::size_t element_size(TensorType type) {
   return info(type).size;
@@ -111,25 +138,7 @@ const TensorView& SafetensorsFile::at(const std::string& name) const {
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, TensorView>>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::set<std::string_view> seen;
-  for (const auto& [name, view] : tensors) {
-    check_argument(name != "__metadata__",
-                   "[safetensors] expected tensor names other than __metadata__");
-    check_argument(seen.insert(name).second, "[safetensors] expected different tensor names, got '",
-                   name, "' twice");
-    const std::string fault = detail::name_fault(name);
-    check_argument(fault.empty(), "[safetensors] expected tensor names ", fault);
-    check_argument(view.shape.size() <= detail::max_rank, "[safetensors] expected at most ",
-                   detail::max_rank, " dimensions for tensor '", name, "', got ",
-                   view.shape.size());
-    const bool negative =
-        std::any_of(view.shape.begin(), view.shape.end(), [](std::int64_t n) { return n < 0; });
-    std::uint64_t bytes = 0;
-    check_argument(!negative && detail::shape_bytes(view.shape, element_size(view.type), bytes) &&
-                       bytes == view.bytes && (view.data != nullptr || bytes == 0),
-                   "[safetensors] expected the bytes of ", type_name(view.type), " ",
-                   detail::shape_text(view.shape), " for tensor '", name, "', got ", view.bytes);
-  }
+  detail::check_tensors(tensors);
   // Large elements first: each tensor then starts at a multiple of its element's size.
   std::vector<std::size_t> layout(tensors.size());
   std::iota(layout.begin(), layout.end(), std::size_t{0});

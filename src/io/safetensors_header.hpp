@@ -1,11 +1,12 @@
 #pragma once
 /// \file
-/// The bytes of a safetensors file, distrusted: what io/safetensors.cpp asks of the header's
-/// parser.
+/// What io/safetensors.cpp and io/shards.cpp share: types, limits and checks of the format, and the
+/// parser of a file's bytes, which trusts none of them.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -56,6 +57,15 @@ bool shape_bytes(const std::vector<std::int64_t>& shape, std::size_t element, st
 
 /// "[2,3]"
 std::string shape_text(const std::vector<std::int64_t>& shape);
+
+/// Throws std::invalid_argument unless write_safetensors can write these.
+void check_tensors(const std::vector<std::pair<std::string, TensorView>>& tensors);
+
+/// Whether Python programs save their objects under such names: .pt, .pth, .bin, .ckpt.
+bool is_pickle_name(const std::filesystem::path& path);
+constexpr const char* pickle_advice =
+    "such files can run code when opened, so dermis does not read them; convert it once with "
+    "safetensors.torch.save_file, see docs/weights.md";
 
 struct SafetensorsContent {
   std::vector<std::pair<std::string, TensorView>> tensors;  ///< in the order of the header

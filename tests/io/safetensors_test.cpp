@@ -1,6 +1,7 @@
 #include "dermis/io/safetensors.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <numeric>
@@ -158,6 +159,8 @@ TEST_CASE("safetensors: what is no file") {
   CHECK(mentions(error(folder / "none"),
                  {"[safetensors] cannot read " + (folder / "none").string(), "No such file"}));
   CHECK(mentions(error(folder / ""), {"Is a directory"}));
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(mentions(error(folder / "pipe"), {"at least 8 bytes"}));  // and does not wait for a writer
 }
 
 TEST_CASE("safetensors: the writer refuses what it could not read") {
