@@ -2,22 +2,36 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
-#include <sstream>
-#include <unordered_map>
+#include <memory>
 
 #include "dermis/core/check.hpp"
 #include "dermis/core/hash.hpp"
+#include "dermis/io/load.hpp"
 #include "dermis/io/safetensors.hpp"
 
 namespace dermis {
 namespace {
 
 constexpr std::pair<TensorType, at::ScalarType> kTypes[] = {
-    {TensorType::F64, at::kDouble},    {TensorType::F32, at::kFloat}, {TensorType::F16, at::kHalf},
-    {TensorType::BF16, at::kBFloat16}, {TensorType::I64, at::kLong},  {TensorType::I32, at::kInt},
-    {TensorType::I16, at::kShort},     {TensorType::I8, at::kChar},   {TensorType::U8, at::kByte},
+    {TensorType::F64, at::kDouble},
+    {TensorType::F32, at::kFloat},
+    {TensorType::F16, at::kHalf},
+    {TensorType::BF16, at::kBFloat16},
+    {TensorType::I64, at::kLong},
+    {TensorType::I32, at::kInt},
+    {TensorType::I16, at::kShort},
+    {TensorType::I8, at::kChar},
+    {TensorType::U8, at::kByte},
     {TensorType::Bool, at::kBool},
+    {TensorType::U64, at::kUInt64},
+    {TensorType::U32, at::kUInt32},
+    {TensorType::U16, at::kUInt16},
+    {TensorType::C64, at::kComplexFloat},
+    {TensorType::F8_E4M3, at::kFloat8_e4m3fn},
+    {TensorType::F8_E5M2, at::kFloat8_e5m2},
+    {TensorType::F8_E4M3FNUZ, at::kFloat8_e4m3fnuz},
+    {TensorType::F8_E5M2FNUZ, at::kFloat8_e5m2fnuz},
+    {TensorType::F8_E8M0, at::kFloat8_e8m0fnu},
 };
 
 at::ScalarType scalar_type(TensorType type) {
@@ -42,46 +56,49 @@ at::Tensor plain(const std::string& name, const at::Tensor& tensor) {
   return tensor.detach().to(at::kCPU).contiguous();
 }
 
-std::string described(const at::Tensor& tensor) {
-  std::ostringstream out;
-  out << c10::toString(tensor.scalar_type()) << ' ' << tensor.sizes();
-  return out.str();
+/// A bool of LibTorch that is neither 0 nor 1 is undefined behaviour.
+void check_bools(const TensorView& view, const std::string& name,
+                 const std::filesystem::path& path) {
+  if (view.type != TensorType::Bool) return;
+  const bool ok = std::all_of(view.data, view.data + view.bytes,
+                              [](std::byte value) { return value <= std::byte{1}; });
+  check_runtime(ok, "[tensors] ", path.string(), ": expected zeros and ones in BOOL tensor '", name,
+                "'");
 }
 
-bool fits(const at::Tensor& target, const at::Tensor& value) {
-  return target.sizes() == value.sizes() &&
-         (target.scalar_type() == value.scalar_type() ||
-          (target.is_floating_point() && value.is_floating_point()));
+at::Tensor copied(const TensorView& view) {
+  at::Tensor tensor = at::empty(view.shape, scalar_type(view.type));
+  if (view.bytes > 0) std::memcpy(tensor.data_ptr(), view.data, view.bytes);
+  return tensor;
 }
 
-/// "2 missing keys (a, b)": at most ten by name.
-std::string listed(const std::string& kind, const std::vector<std::string>& keys) {
-  constexpr std::size_t shown = 10;
-  std::string line = text(keys.size(), " ", kind, keys.size() == 1 ? " key (" : " keys (");
-  for (std::size_t i = 0; i < std::min(shown, keys.size()); ++i) {
-    line += (i > 0 ? ", " : "") + keys[i];
-  }
-  if (keys.size() > shown) line += text(", ... and ", keys.size() - shown, " more");
-  return line + ")";
+/// On the file's own pages, which the tensor keeps; a copy where an element is not aligned.
+at::Tensor mapped(const TensorView& view, const std::shared_ptr<const SafetensorsFile>& file) {
+  const auto address = reinterpret_cast<std::uintptr_t>(view.data);
+  if (view.bytes == 0 || address % element_size(view.type) != 0) return copied(view);
+  auto* data = const_cast<std::byte*>(view.data);  // private pages: see SafetensorsFile
+  return at::from_blob(
+      data, view.shape, [file](void*) {}, at::dtype(scalar_type(view.type)));
 }
 
-}  // namespace
-
-TensorFile read_tensors(const std::filesystem::path& path) {
-  const SafetensorsFile file(path);
-  TensorFile result{{}, file.metadata()};
-  for (const std::string& name : file.names()) {
-    const TensorView& view = file.at(name);
-    at::Tensor tensor = at::empty(view.shape, scalar_type(view.type));
-    if (view.bytes > 0) std::memcpy(tensor.data_ptr(), view.data, view.bytes);
-    result.tensors.emplace_back(name, std::move(tensor));
+/// What `path` stands for, each view made a tensor by `make(view, file)`.
+template <class Make>
+TensorFile read(const std::filesystem::path& path, const Make& make) {
+  TensorFile result;
+  for (SafetensorsFile& opened : open_safetensors(path)) {
+    const auto file = std::make_shared<const SafetensorsFile>(std::move(opened));
+    result.metadata.insert(file->metadata().begin(), file->metadata().end());
+    for (const std::string& name : file->names()) {
+      check_bools(file->at(name), name, path);
+      result.tensors.emplace_back(name, make(file->at(name), file));
+    }
   }
   return result;
 }
 
-void write_tensors(const std::filesystem::path& path, const StateDict& tensors,
-                   const std::map<std::string, std::string>& metadata) {
-  std::vector<at::Tensor> alive;  // the views point into these
+/// The views of tensors on the CPU, which `alive` keeps.
+std::vector<std::pair<std::string, TensorView>> views_of(const StateDict& tensors,
+                                                         std::vector<at::Tensor>& alive) {
   std::vector<std::pair<std::string, TensorView>> views;
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor& data = alive.emplace_back(plain(name, tensor));
@@ -89,7 +106,30 @@ void write_tensors(const std::filesystem::path& path, const StateDict& tensors,
         name, TensorView{tensor_type(name, data.scalar_type()), data.sizes().vec(),
                          static_cast<const std::byte*>(data.const_data_ptr()), data.nbytes()});
   }
-  write_safetensors(path, views, metadata);
+  return views;
+}
+
+}  // namespace
+
+TensorFile read_tensors(const std::filesystem::path& path) {
+  return read(path, [](const TensorView& view, const auto&) { return copied(view); });
+}
+
+TensorFile map_tensors(const std::filesystem::path& path) {
+  return read(path, mapped);
+}
+
+void write_tensors(const std::filesystem::path& path, const StateDict& tensors,
+                   const std::map<std::string, std::string>& metadata) {
+  std::vector<at::Tensor> alive;
+  write_safetensors(path, views_of(tensors, alive), metadata);
+}
+
+void write_tensor_shards(const std::filesystem::path& folder, const StateDict& tensors,
+                         const ShardOptions& options,
+                         const std::map<std::string, std::string>& metadata) {
+  std::vector<at::Tensor> alive;
+  write_safetensors_shards(folder, views_of(tensors, alive), options, metadata);
 }
 
 StateDict state_dict(const torch::nn::Module& module) {
@@ -100,33 +140,7 @@ StateDict state_dict(const torch::nn::Module& module) {
 }
 
 void copy_tensors(const StateDict& targets, const StateDict& values, const std::string& source) {
-  std::unordered_map<std::string, const at::Tensor*> found;
-  for (const auto& [name, value] : values) found.emplace(name, &value);
-  std::vector<std::string> missing, unexpected, mismatched;
-  std::set<std::string> wanted;
-  for (const auto& [name, target] : targets) {
-    wanted.insert(name);
-    const auto match = found.find(name);
-    if (match == found.end()) {
-      missing.push_back(name);
-    } else if (!fits(target, *match->second)) {
-      mismatched.push_back(
-          text(name, ": expected ", described(target), ", got ", described(*match->second)));
-    }
-  }
-  for (const auto& [name, value] : values) {
-    if (wanted.count(name) == 0) unexpected.push_back(name);
-  }
-  std::string faults;
-  for (const auto& [kind, keys] :
-       {std::pair{"missing", missing}, std::pair{"unexpected", unexpected},
-        std::pair{"mismatched", mismatched}}) {
-    if (!keys.empty()) faults += (faults.empty() ? "" : "; ") + listed(kind, keys);
-  }
-  check_runtime(faults.empty(), "[load] ", source, ": ", faults);
-
-  const torch::NoGradGuard no_grad;
-  for (const auto& [name, target] : targets) at::Tensor(target).copy_(*found.at(name));
+  load(targets, values, source);
 }
 
 void load_state_dict(torch::nn::Module& module, const StateDict& values,
@@ -153,7 +167,8 @@ std::string fingerprint(const StateDict& tensors) {
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor data = plain(name, tensor);
     const std::string_view bytes(static_cast<const char*>(data.const_data_ptr()), data.nbytes());
-    parts += text(name, ' ', described(data), ' ', fingerprint(bytes), '\n');
+    parts += text(name, ' ', c10::toString(data.scalar_type()), ' ', data.sizes(), ' ',
+                  fingerprint(bytes), '\n');
   }
   return fingerprint(std::string_view(parts));
 }

@@ -13,21 +13,29 @@
 #include <vector>
 
 #include "dermis/core/json.hpp"
+#include "dermis/io/shards.hpp"
 
 namespace dermis {
 
 /// Named tensors in a fixed order.
 using StateDict = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// What a safetensors file holds.
+/// What a safetensors file, or several, hold.
 struct TensorFile {
   StateDict tensors;                            ///< in the order of the file, on the CPU
-  std::map<std::string, std::string> metadata;  ///< the `__metadata__` strings
+  std::map<std::string, std::string> metadata;  ///< the `__metadata__` strings; of shards the union
 };
 
-/// Reads every tensor of a safetensors file into memory of its own: the file may change afterwards.
+/// Reads every tensor of a safetensors file, of an index (`*.index.json`) or of a folder, see
+/// open_safetensors, into memory of its own: the file may change afterwards.
 /// \throws std::runtime_error if the file is missing or damaged
 TensorFile read_tensors(const std::filesystem::path& path);
+
+/// The same without a copy, where the file has a tensor's elements aligned: tensors share the
+/// mapped pages, which are read when they are used. Writing to such a tensor changes this process's
+/// pages, never the file. The file may be deleted or replaced by a rename, but not be truncated or
+/// written in place while a tensor lives.
+TensorFile map_tensors(const std::filesystem::path& path);
 
 /// Writes `tensors` (any device, any strides) as safetensors: beside, then renamed, so that a file
 /// is whole or absent.
@@ -37,13 +45,17 @@ TensorFile read_tensors(const std::filesystem::path& path);
 void write_tensors(const std::filesystem::path& path, const StateDict& tensors,
                    const std::map<std::string, std::string>& metadata = {});
 
+/// Writes `tensors` into `folder` as shards of limited size with their index, or as one file if
+/// that is enough, see write_safetensors_shards; errors as write_tensors.
+void write_tensor_shards(const std::filesystem::path& folder, const StateDict& tensors,
+                         const ShardOptions& options = {},
+                         const std::map<std::string, std::string>& metadata = {});
+
 /// Parameters, then buffers, of the module and its children, named as in torch
 /// ("blocks.0.attn.qkv.weight"). The tensors share memory with the module.
 StateDict state_dict(const torch::nn::Module& module);
 
-/// Copies `values` into the equally named `targets`. All checks come first, so that targets are
-/// changed as a whole or not at all: the names must be the same set, the shapes equal, and the
-/// types equal or both floating point.
+/// The strict load() of io/load.hpp: copies `values` into the equally named `targets`, all or none.
 /// \param source  named in the error, usually the file
 /// \throws std::runtime_error once, listing every missing, unexpected and mismatched key (shortened
 ///         after ten a kind)
