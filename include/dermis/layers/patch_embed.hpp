@@ -28,17 +28,28 @@ inline at::Tensor patchify(const at::Tensor& images, std::int64_t patch) {
       .reshape({b, h * w, patch * patch * c});
 }
 
+/// The inverse of patchify for a grid of `rows` rows: [B, N, p p C] -> [B, C, H, W].
+inline at::Tensor unpatchify_rows(const at::Tensor& patches, std::int64_t patch,
+                                  std::int64_t channels, std::int64_t rows) {
+  check_argument(patches.dim() == 3 && rows > 0 && patches.size(1) % rows == 0 &&
+                     patches.size(2) == patch * patch * channels,
+                 "[unpatchify] expected [B, ", rows, " n, ", patch * patch * channels, "], got ",
+                 shape_text(patches));
+  const auto b = patches.size(0), columns = patches.size(1) / rows;
+  return patches.reshape({b, rows, columns, patch, patch, channels})
+      .permute({0, 5, 1, 3, 2, 4})
+      .reshape({b, channels, rows * patch, columns * patch});
+}
+
 /// The inverse of patchify for square images of `channels` channels: [B, N, p p C] -> [B, C, H, W].
 inline at::Tensor unpatchify(const at::Tensor& patches, std::int64_t patch,
                              std::int64_t channels = 3) {
-  const auto b = patches.size(0), count = patches.size(1);
+  const auto count = patches.size(1);
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(count))));
   check_argument(side * side == count && patches.size(2) == patch * patch * channels,
                  "[unpatchify] expected [B, n n, ", patch * patch * channels, "], got ",
                  shape_text(patches));
-  return patches.reshape({b, side, side, patch, patch, channels})
-      .permute({0, 5, 1, 3, 2, 4})
-      .reshape({b, channels, side * patch, side * patch});
+  return unpatchify_rows(patches, patch, channels, side);
 }
 
 /// A linear map of each patch, stored as a strided convolution's weight (timm: patch_embed.proj).

@@ -13,7 +13,8 @@ struct MAEOptions {
   std::int64_t decoder_dim = 512;
   std::int64_t decoder_depth = 8;
   std::int64_t decoder_heads = 16;
-  double mask_ratio = 0.75;  ///< share of patches hidden, in (0, 1)
+  double decoder_mlp_ratio = 0;  ///< of the decoder's perceptrons; 0: the encoder's
+  double mask_ratio = 0.75;      ///< share of patches hidden, in (0, 1)
   bool norm_pix_loss =
       true;  ///< target is each patch normalised by its own mean and (unbiased) variance
 };
@@ -25,6 +26,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("decoder_dim", o.decoder_dim);
   visit("decoder_depth", o.decoder_depth);
   visit("decoder_heads", o.decoder_heads);
+  visit("decoder_mlp_ratio", o.decoder_mlp_ratio);
   visit("mask_ratio", o.mask_ratio);
   visit("norm_pix_loss", o.norm_pix_loss);
 }
@@ -32,6 +34,9 @@ void visit_fields(Self& o, Visitor&& visit) {
 /// Throws std::invalid_argument naming the first option that cannot be.
 inline void validate(const MAEOptions& o) {
   validate(o.encoder);
+  check_argument(o.encoder.dim % 4 == 0, "[mae] expected dim divisible by 4, got ", o.encoder.dim);
+  check_argument(o.decoder_mlp_ratio >= 0, "[mae] expected decoder_mlp_ratio of at least 0, got ",
+                 o.decoder_mlp_ratio);
   check_argument(o.decoder_dim > 0 && o.decoder_dim % 4 == 0 && o.decoder_heads > 0 &&
                      o.decoder_dim % o.decoder_heads == 0,
                  "[mae] expected decoder_dim divisible by 4 and by decoder_heads, got ",
@@ -95,10 +100,10 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
 
   void reset() override {
     const auto& e = options.encoder;
-    const auto block = [&](std::int64_t dim, std::int64_t heads) {
+    const auto block = [&](std::int64_t dim, std::int64_t heads, double mlp_ratio) {
       return TransformerBlock(TransformerBlockOptions{.dim = dim,
                                                       .heads = heads,
-                                                      .mlp_ratio = e.mlp_ratio,
+                                                      .mlp_ratio = mlp_ratio,
                                                       .qkv_bias = e.qkv_bias,
                                                       .layer_scale = e.layer_scale,
                                                       .norm_eps = e.norm_eps},
@@ -110,7 +115,8 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
     patch_embed = register_module(
         "patch_embed", PatchEmbed(e.in_channels, e.dim, e.patch_size, parameter_options_));
     blocks = register_module("blocks", torch::nn::ModuleList());
-    for (std::int64_t i = 0; i < e.depth; ++i) blocks->push_back(block(e.dim, e.heads));
+    for (std::int64_t i = 0; i < e.depth; ++i)
+      blocks->push_back(block(e.dim, e.heads, e.mlp_ratio));
     norm = register_module("norm", LayerNorm(e.dim, e.norm_eps, parameter_options_));
 
     const auto dim = options.decoder_dim;
@@ -120,7 +126,9 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
         "decoder_pos_embed", parameter_options_.empty({1, 1 + e.patches(), dim}), false);
     decoder_blocks = register_module("decoder_blocks", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < options.decoder_depth; ++i)
-      decoder_blocks->push_back(block(dim, options.decoder_heads));
+      decoder_blocks->push_back(
+          block(dim, options.decoder_heads,
+                options.decoder_mlp_ratio > 0 ? options.decoder_mlp_ratio : e.mlp_ratio));
     decoder_norm = register_module("decoder_norm", LayerNorm(dim, e.norm_eps, parameter_options_));
     decoder_pred = register_module(
         "decoder_pred",
@@ -135,32 +143,44 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
     return {(error * masked.mask).sum() / masked.mask.sum(), prediction, masked.mask};
   }
 
-  /// Tokens of the visible patches: images [B, C, S, S], kept [B, K] -> [B, 1 + K, D]. Hidden
-  /// patches are never embedded.
-  at::Tensor encode(const at::Tensor& images, const at::Tensor& kept) {
+  /// Class token and visible patches with their positions, before the first block: images
+  /// [B, C, S, S], kept [B, K] -> [B, 1 + K, D]. Hidden patches are never embedded.
+  at::Tensor embed(const at::Tensor& images, const at::Tensor& kept) {
     const auto& e = options.encoder;
     check_images("mae", e, images);
     const auto position = pos_embed.slice(1, 1).expand({images.size(0), -1, -1});  // [B, N, D]
     const auto chosen =
         position.gather(1, kept.unsqueeze(-1).expand({-1, -1, e.dim}));  // [B, K, D]
     const auto first =
-        (cls_token + pos_embed.slice(1, 0, 1)).expand({images.size(0), -1, -1});  // [B, 1, D]
-    auto x =
-        at::cat({first, patch_embed->forward_kept(images, kept) + chosen}, 1);  // [B, 1 + K, D]
-    for (const auto& block : *blocks) x = run_block(block, x, checkpoint_activations);
-    return norm->forward(x);
+        (cls_token + pos_embed.slice(1, 0, 1)).expand({images.size(0), -1, -1});   // [B, 1, D]
+    return at::cat({first, patch_embed->forward_kept(images, kept) + chosen}, 1);  // [B, 1 + K, D]
   }
 
-  /// Predicts every patch: latent [B, 1 + K, D], restore [B, N] -> [B, N, p p C].
-  at::Tensor decode(const at::Tensor& latent, const at::Tensor& restore) {
-    auto x = decoder_embed->forward(latent);  // [B, 1 + K, E]
+  /// Tokens of the visible patches: images [B, C, S, S], kept [B, K] -> [B, 1 + K, D].
+  /// `hidden_states`, when given, receives the embedding and the tokens after each block, none
+  /// normalised.
+  at::Tensor encode(const at::Tensor& images, const at::Tensor& kept,
+                    std::vector<at::Tensor>* hidden_states = nullptr) {
+    return norm->forward(run(*blocks, embed(images, kept), hidden_states));
+  }
+
+  /// All patches in their places, the hidden ones as mask tokens, with the decoder's positions:
+  /// latent [B, 1 + K, D], restore [B, N] -> [B, 1 + N, E].
+  at::Tensor decoder_tokens(const at::Tensor& latent, const at::Tensor& restore) {
+    const auto x = decoder_embed->forward(latent);  // [B, 1 + K, E]
     const auto hidden = restore.size(1) + 1 - x.size(1);
     const auto all =
         at::cat({x.slice(1, 1), mask_token.expand({x.size(0), hidden, -1}).to(x.scalar_type())}, 1);
     const auto ordered =
         all.gather(1, restore.unsqueeze(-1).expand({-1, -1, x.size(2)}));  // [B, N, E]
-    x = at::cat({x.slice(1, 0, 1), ordered}, 1) + decoder_pos_embed;       // [B, 1 + N, E]
-    for (const auto& block : *decoder_blocks) x = run_block(block, x, checkpoint_activations);
+    return at::cat({x.slice(1, 0, 1), ordered}, 1) + decoder_pos_embed;    // [B, 1 + N, E]
+  }
+
+  /// Predicts every patch: latent [B, 1 + K, D], restore [B, N] -> [B, N, p p C]. `hidden_states`
+  /// as for encode().
+  at::Tensor decode(const at::Tensor& latent, const at::Tensor& restore,
+                    std::vector<at::Tensor>* hidden_states = nullptr) {
+    const auto x = run(*decoder_blocks, decoder_tokens(latent, restore), hidden_states);
     return decoder_pred->forward(decoder_norm->forward(x)).slice(1, 1);  // [B, N, p p C]
   }
 
@@ -183,8 +203,8 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
       const auto [variance, mean] = at::var_mean(patches, -1, true, true);
       pixels = pixels * (variance + 1e-6).sqrt() + mean;
     }
-    return unpatchify(at::where(output.mask.unsqueeze(-1) > 0.5, pixels, patches), e.patch_size,
-                      e.in_channels);
+    return unpatchify_rows(at::where(output.mask.unsqueeze(-1) > 0.5, pixels, patches),
+                           e.patch_size, e.in_channels, e.grid());
   }
 
   MAEOptions options;
@@ -198,6 +218,16 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
   Linear decoder_embed{nullptr}, decoder_pred{nullptr};
 
  private:
+  at::Tensor run(const torch::nn::ModuleListImpl& list, at::Tensor x,
+                 std::vector<at::Tensor>* hidden_states) const {
+    if (hidden_states) hidden_states->push_back(x);
+    for (const auto& block : list) {
+      x = run_block(block, x, checkpoint_activations);
+      if (hidden_states) hidden_states->push_back(x);
+    }
+    return x;
+  }
+
   void initialise() {  // models_mae.py, initialize_weights
     torch::NoGradGuard no_grad;
     const auto& generator = parameter_options_.generator;
@@ -210,8 +240,9 @@ class MAEImpl : public torch::nn::Cloneable<MAEImpl> {
     xavier_uniform_(patch_embed->proj->weight, generator);
     cls_token.normal_(0, 0.02, generator);
     mask_token.normal_(0, 0.02, generator);
-    pos_embed.copy_(sincos_position(options.encoder.dim, options.encoder.grid(), true));
-    decoder_pos_embed.copy_(sincos_position(options.decoder_dim, options.encoder.grid(), true));
+    pos_embed.copy_(sincos_position(options.encoder.dim, options.encoder.grid_size(), true));
+    decoder_pos_embed.copy_(
+        sincos_position(options.decoder_dim, options.encoder.grid_size(), true));
   }
 
   ParameterOptions parameter_options_;

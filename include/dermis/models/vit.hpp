@@ -17,13 +17,15 @@ namespace dermis {
 
 /// Sizes of a ViT. Any head width that divides dim is allowed.
 struct ViTOptions {
-  std::int64_t image_size = 224;  ///< side of the square input, pixels; divisible by patch_size
+  std::int64_t image_size = 224;  ///< height of the input, pixels; divisible by patch_size
+  std::int64_t image_width = 0;   ///< its width; 0: square
   std::int64_t patch_size = 16;   ///< side of a patch, pixels
   std::int64_t in_channels = 3;
   std::int64_t dim = 768;   ///< width of a token
   std::int64_t depth = 12;  ///< blocks
   std::int64_t heads = 12;
-  double mlp_ratio = 4.0;
+  double mlp_ratio =
+      4.0;  ///< hidden width of the perceptrons over dim; the product is rounded down
   std::int64_t num_classes = 0;  ///< logits; 0: no head, forward() returns the pooled feature
   bool mean_pooling = false;  ///< false: class token after `norm`; true: mean of patch tokens, then
                               ///< `fc_norm` (MAE's global_pool)
@@ -32,14 +34,17 @@ struct ViTOptions {
   double layer_scale = 0.0;  ///< 0: off
   double norm_eps = 1e-6;    ///< 1e-12 in transformers' ViT
 
-  std::int64_t grid() const { return image_size / patch_size; }
-  std::int64_t patches() const { return grid() * grid(); }
+  std::int64_t width() const { return image_width == 0 ? image_size : image_width; }
+  std::int64_t grid() const { return image_size / patch_size; }  ///< rows of patches
+  GridSize grid_size() const { return {grid(), width() / patch_size}; }
+  std::int64_t patches() const { return grid_size().count(); }
 };
 
 template <class Self, class Visitor>
 requires std::same_as<std::remove_const_t<Self>, ViTOptions>
 void visit_fields(Self& o, Visitor&& visit) {
   visit("image_size", o.image_size);
+  visit("image_width", o.image_width);
   visit("patch_size", o.patch_size);
   visit("in_channels", o.in_channels);
   visit("dim", o.dim);
@@ -59,9 +64,14 @@ inline void validate(const ViTOptions& o) {
   check_argument(o.patch_size > 0 && o.image_size > 0 && o.image_size % o.patch_size == 0,
                  "[vit] expected image_size divisible by patch_size, got image_size ", o.image_size,
                  " and patch_size ", o.patch_size);
-  check_argument(o.dim > 0 && o.dim % 4 == 0 && o.heads > 0 && o.dim % o.heads == 0,
-                 "[vit] expected dim divisible by 4 and by heads, got dim ", o.dim, " and ",
-                 o.heads, " heads");
+  check_argument(o.image_width >= 0 && o.width() % o.patch_size == 0,
+                 "[vit] expected image_width 0 or divisible by patch_size, got image_width ",
+                 o.image_width, " and patch_size ", o.patch_size);
+  check_argument(o.dim > 0 && o.heads > 0 && o.dim % o.heads == 0,
+                 "[vit] expected dim divisible by heads, got dim ", o.dim, " and ", o.heads,
+                 " heads");
+  check_argument(static_cast<double>(o.dim) * o.mlp_ratio >= 1,
+                 "[vit] expected mlp_ratio of at least 1 / dim, got ", o.mlp_ratio);
   check_argument(o.depth > 0, "[vit] expected depth of at least 1, got ", o.depth);
   check_argument(o.num_classes >= 0, "[vit] expected num_classes of at least 0, got ",
                  o.num_classes);
@@ -72,9 +82,9 @@ inline void validate(const ViTOptions& o) {
 /// Throws std::invalid_argument unless `images` are what `model` (its name, for the message) takes.
 inline void check_images(const char* model, const ViTOptions& o, const at::Tensor& images) {
   check_argument(images.dim() == 4 && images.size(1) == o.in_channels &&
-                     images.size(2) == o.image_size && images.size(3) == o.image_size,
+                     images.size(2) == o.image_size && images.size(3) == o.width(),
                  "[", model, "] expected images of shape [*, ", o.in_channels, ", ", o.image_size,
-                 ", ", o.image_size, "], got ", shape_text(images));
+                 ", ", o.width(), "], got ", shape_text(images));
 }
 
 inline ViTOptions vit_tiny() {
@@ -227,7 +237,8 @@ TORCH_MODULE(ViT);
 /// Starts a ViT from the encoder `from` (a module with timm's names) of options `e`: everything but
 /// the head and, where `from` lacks it, the last norm is copied; the position table is resampled
 /// when the grids differ. Throws std::invalid_argument when the encoders differ in another way.
-inline void copy_encoder(const torch::nn::Module& from, const ViTOptions& e, ViT& to) {
+inline void copy_encoder(const torch::nn::Module& from, const ViTOptions& e, ViT& to,
+                         bool antialias = false) {
   const auto& v = to->options;
   check_argument(e.dim == v.dim && e.depth == v.depth && e.heads == v.heads &&
                      e.patch_size == v.patch_size && e.in_channels == v.in_channels,
@@ -240,11 +251,32 @@ inline void copy_encoder(const torch::nn::Module& from, const ViTOptions& e, ViT
     const auto& key = item.key();
     if (key.rfind("head.", 0) == 0) continue;
     if (key == "pos_embed") {
-      item.value().copy_(resample_position(theirs[key], v.grid(), /*prefix=*/1));
+      item.value().copy_(resample_position(theirs[key], e.grid_size(), v.grid_size(),
+                                           /*prefix=*/1, antialias));
     } else if (const auto* value = theirs.find(key)) {
       item.value().copy_(*value);
     }
   }
+}
+
+/// The same ViT for images of another size: all weights copied, the position table resampled.
+/// \param antialias  true: as timm resamples; false: as MAE's code and transformers do
+inline ViT with_image_size(const ViT& vit, std::int64_t height, std::int64_t width,
+                           bool antialias) {
+  auto options = vit->options;
+  options.image_size = height;
+  options.image_width = width == height ? 0 : width;
+  const auto& like = vit->cls_token;
+  ViT resized(options, ParameterOptions{
+                           .device = like.device(), .dtype = like.scalar_type(), .init = false});
+  copy_encoder(*vit, vit->options, resized, antialias);
+  if (vit->head) {
+    torch::NoGradGuard no_grad;
+    resized->head->weight.copy_(vit->head->weight);
+    resized->head->bias.copy_(vit->head->bias);
+  }
+  resized->train(vit->is_training());
+  return resized;
 }
 
 }  // namespace dermis
