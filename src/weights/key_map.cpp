@@ -131,7 +131,7 @@ std::string layout_of(const StateDict& tensors) {
   // A piece of a name that only this layout has; the first that is found decides.
   static const std::pair<const char*, const char*> kSigns[] = {
       {"lora_", "a LoRA adapter"},
-      {"decoder.decoder_layers.0.", "transformers' ViTMAEForPreTraining"},
+      {"decoder.decoder_embed.", "transformers' ViTMAEForPreTraining"},
       {"distilvit.encoder.layer.0.", "SkinDistilViT's DistilViT"},
       {"classifiers.0.", "SkinDistilViT's FCViT"},
       {"encoder.layer.0.attention.attention.", "transformers' ViT"},

@@ -7,8 +7,8 @@
 
 namespace dermis {
 
-/// Tensors of a ViTMAEForPreTraining for our MAE. Reads the published names and those that
-/// transformers 5 has in memory.
+/// Tensors of a ViTMAEForPreTraining for our MAE. Reads the published names, those that
+/// transformers 5 has in memory, and those that 5.23 saves (`decoder_encoder.layer`).
 /// \param source  usually the file, named in errors
 /// \throws std::runtime_error naming the unknown tensors and, if it can be told, whose file it is
 StateDict mae_from_transformers(const StateDict& tensors, const std::string& source = "weights");
