@@ -57,6 +57,7 @@
 #include "dermis/layers/low_rank.hpp"
 #include "dermis/layers/mlp.hpp"
 #include "dermis/layers/norm.hpp"
+#include "dermis/layers/observe.hpp"
 #include "dermis/layers/parameter.hpp"
 #include "dermis/layers/patch_embed.hpp"
 #include "dermis/layers/position.hpp"

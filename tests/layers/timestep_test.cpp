@@ -13,6 +13,18 @@ TEST_CASE("timestep: the sinusoid has the published values, cosine first") {
   CHECK(difference(embedding, expected) < 5e-6);
 }
 
+TEST_CASE("timestep: DDPM's own networks have the sine first and a shift of one") {
+  const auto embedding =
+      timestep_embedding(torch::tensor({1, 500}, torch::kLong), 8, 10000.0, false, 1.0);
+  // sin and cos of t 10000^(-k / 3), k = 0..3
+  const auto expected =
+      torch::tensor({{.841471, .0463992, .00215443, .0001, .540302, .998923, .999998, 1.0},
+                     {-.467772, -.937993, .880643, .049979, -.883849, -.346653, .473781, .99875}});
+  CHECK(difference(embedding, expected) < 5e-5);
+  CHECK(test::message_of([] { timestep_embedding(torch::zeros({2}), 4, 10000.0, true, 2.0); }) ==
+        "[timestep] expected freq_shift of at least 0 and below 2, got 2");
+}
+
 TEST_CASE("timestep: times may be of any real type and the result is always fp32") {
   const auto expected = timestep_embedding(torch::tensor({3.0f, 700.0f}), 32);
   CHECK(expected.scalar_type() == torch::kFloat);

@@ -53,6 +53,21 @@ TEST_CASE("kl_vae: encoder and decoder keep the laws of modules") {
                             },
                             {randn({2, 3, 16, 12}), randn({2, 2, 4, 3}, 1)});
   auto bare = tiny;
+  auto attending = tiny;  // attention on levels, another depth inside the quant convolutions
+  attending.attention = {0, 1, 0};
+  attending.inner_channels = 5;
+  test::check_module<KLVAE>(KLVAE(attending),
+                            [](KLVAE& vae, const auto& x) {
+                              const auto posterior = vae->encode(x[0]);
+                              return vae->decode(posterior.sample(x[1]));
+                            },
+                            {randn({2, 3, 8, 8}), randn({2, 2, 2, 2}, 1)});
+  const auto names = KLVAE(attending)->named_parameters();
+  CHECK(names.contains("encoder.down_blocks.1.attentions.0.to_q.weight"));
+  CHECK(names.contains("decoder.up_blocks.1.attentions.1.to_q.weight"));
+  CHECK_FALSE(names.contains("encoder.down_blocks.0.attentions.0.to_q.weight"));
+  CHECK(names["quant_conv.weight"].sizes() == at::IntArrayRef({4, 10, 1, 1}));
+  CHECK(names["post_quant_conv.weight"].sizes() == at::IntArrayRef({5, 2, 1, 1}));
   bare.mid_attention = bare.use_quant_conv = bare.use_post_quant_conv = false;
   test::check_module<KLVAE>(KLVAE(bare),
                             [](KLVAE& vae, const auto& x) {
@@ -145,6 +160,12 @@ TEST_CASE("kl_vae: bad options and shapes are named") {
         }) == "[kl_vae] expected channels divisible by norm_groups 32, got 16");
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.layers_per_block = 0}), std::invalid_argument);
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.scaling_factor = 0}), std::invalid_argument);
+  CHECK(test::message_of([] { KLVAE(KLVAEOptions{.attention = {1}}); }) ==
+        "[kl_vae] expected no attention flags or one a level, got 1 flags for 4 levels");
+  CHECK(
+      test::message_of([] { KLVAE(KLVAEOptions{.use_quant_conv = false, .inner_channels = 3}); }) ==
+      "[kl_vae] expected inner_channels 0 or equal to latent_channels without quant "
+      "convolutions, got 3");
   KLVAE vae(tiny);
   CHECK(test::message_of([&] {
           vae->encode(randn({2, 1, 16, 16}));

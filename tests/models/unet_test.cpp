@@ -75,6 +75,35 @@ TEST_CASE("unet: keeps the laws of modules in every kind of conditioning") {
     without_labels.pop_back();
     test::check_module<UNet>(UNet(options), run, without_labels);
   }
+  SECTION("residual blocks resample, no norm in the middle, sine first") {
+    auto options = tiny;
+    options.scale_shift = true;
+    options.mid_norm_groups = 0;
+    options.resnet_down = {1, 0};
+    options.resnet_up = {0, 1};
+    options.up_attention = {1, 0};
+    options.downsample_padding = 0;
+    options.flip_sin_to_cos = false;
+    options.freq_shift = 1;
+    test::check_module<UNet>(UNet(options), run, inputs());
+    options.resnet_down = {0, 0};
+    test::check_module<UNet>(UNet(options), run, inputs(8, 11));
+  }
+  SECTION("attention to a given context, class added to time, heads and depth per level") {
+    auto options = tiny;
+    options.cross_attention_dim = 6;
+    options.class_token = false;
+    options.linear_projection = true;
+    options.level_heads = {1, 2};
+    options.level_depths = {1, 2};
+    auto with_context = inputs();
+    with_context.push_back(randn({2, 5, 6}, 4));
+    with_context.push_back(torch::tensor({{1, 1, 1, 0, 0}, {0, 1, 1, 1, 1}}, torch::kLong));
+    test::check_module<UNet>(
+        UNet(options),
+        [](UNet& m, const auto& x) { return m->forward(x[0], x[1], x[2], x[3], x[4]); },
+        with_context);
+  }
   SECTION("cross-attention to the class token") {
     auto options = tiny;
     options.cross_attention_dim = 6;
@@ -118,6 +147,42 @@ TEST_CASE("unet: time and label change the answer; real and integer times agree"
   }
 }
 
+TEST_CASE("unet: masked tokens of the context do not matter, all others do") {
+  auto options = tiny;
+  options.num_classes = 0;
+  options.cross_attention_dim = 6;
+  options.class_token = false;
+  UNet unet(options);
+  torch::NoGradGuard no_grad;
+  auto draws = test::generator(3);
+  for (auto& p : unet->parameters()) p.add_(0.2 * torch::randn(p.sizes(), draws));
+  const auto x = inputs();
+  const auto context = randn({2, 4, 6}, 4);
+  const auto mask = torch::tensor({{1, 1, 1, 0}, {1, 1, 1, 0}}, torch::kLong);
+  const auto out = unet->forward(x[0], x[1], {}, context, mask);
+  auto changed = context.clone();
+  changed.select(1, 3).add_(5);
+  CHECK(torch::equal(unet->forward(x[0], x[1], {}, changed, mask), out));
+  CHECK(difference(unet->forward(x[0], x[1], {}, context.slice(1, 0, 3)), out) < 1e-5);
+  CHECK(difference(unet->forward(x[0], x[1], {}, context), out) > 1e-4);
+  CHECK(torch::equal(unet->forward(x[0], x[1], {}, context, mask.to(torch::kBool)), out));
+  CHECK(torch::isfinite(unet->forward(x[0], x[1], {}, context, torch::zeros_like(mask)))
+            .all()
+            .item<bool>());
+
+  const auto answer = [&](at::Tensor given, at::Tensor of_it) {
+    return test::message_of([&] { unet->forward(x[0], x[1], {}, given, of_it); });
+  };
+  CHECK(answer({}, {}) == "[unet] expected a context of shape [2, M, 6], got none");
+  CHECK(answer(randn({2, 4, 5}), {}) ==
+        "[unet] expected a context of shape [2, M, 6], got [2, 4, 5]");
+  CHECK(answer(context, torch::ones({2, 3})) ==
+        "[unet] expected a context mask of shape [2, 4], got [2, 3]");
+  UNet plain(tiny);
+  CHECK(test::message_of([&] { plain->forward(x[0], x[1], x[2], context); }) ==
+        "[unet] expected no context: this model attends to none");
+}
+
 TEST_CASE("unet: bad options and inputs are named") {
   const auto built = [](auto change) {
     auto options = tiny;
@@ -130,6 +195,20 @@ TEST_CASE("unet: bad options and inputs are named") {
         "[unet] expected channels divisible by norm_groups 5, got 8");
   CHECK(built([](auto& o) { o.head_dim = 12; }) ==
         "[unet] expected channels divisible by head_dim 12, got 16");
+  CHECK(built([](auto& o) { o.level_heads = {1}; }) ==
+        "[unet] expected level_heads for every level or none, got 1 for 2 levels");
+  CHECK(built([](auto& o) {
+          o.level_depths = {1, 0};
+        }) == "[unet] expected level_depths of at least 1, got 0");
+  CHECK(built([](auto& o) {
+          o.level_heads = {1, 3};
+        }) == "[unet] expected channels divisible by heads 3, got 16");
+  CHECK(built([](auto& o) { o.downsample_padding = 2; }) ==
+        "[unet] expected downsample_padding 0 or 1, got 2");
+  CHECK(built([](auto& o) { o.mid_norm_groups = 3; }) ==
+        "[unet] expected channels divisible by mid_norm_groups 3, got 16");
+  CHECK(built([](auto& o) { o.freq_shift = -1; }) ==
+        "[unet] expected freq_shift of at least 0 and below 4, got -1");
   CHECK_FALSE(built([](auto& o) { o.channels.clear(); }).empty());
   CHECK_FALSE(built([](auto& o) { o.layers_per_block = 0; }).empty());
   CHECK_FALSE(built([](auto& o) { o.num_classes = 0, o.cross_attention_dim = 4; }).empty());
@@ -157,7 +236,7 @@ TEST_CASE("unet: options list every field once") {
   std::vector<std::string> names;
   const auto options = ldm_cin256();
   visit_fields(options, [&](const char* name, const auto&) { names.push_back(name); });
-  CHECK(names.size() == 14);
+  CHECK(names.size() == 25);
   auto copy = UNetOptions{};
   visit_fields(copy, [](std::string_view name, auto& field) {
     if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::int64_t>)

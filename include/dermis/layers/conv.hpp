@@ -3,6 +3,7 @@
 /// Two-dimensional convolution with torch's parameter names, creation options and a low-rank slot.
 
 #include "dermis/layers/low_rank.hpp"
+#include "dermis/layers/observe.hpp"
 #include "dermis/layers/parameter.hpp"
 
 namespace dermis {
@@ -71,7 +72,7 @@ class Conv2dImpl : public torch::nn::Cloneable<Conv2dImpl> {
     };
     auto y = convolve(weight, bias);  // [B, out, H', W']
     if (low_rank_.enabled()) y = y + at::conv2d(convolve(lora_A, {}), lora_B) * low_rank_.scale();
-    return y;
+    return observed(*this, y);
   }
 
   Conv2dOptions options;

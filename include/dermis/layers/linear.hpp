@@ -3,6 +3,7 @@
 /// Fully connected layer with torch's parameter names, creation options and a low-rank slot.
 
 #include "dermis/layers/low_rank.hpp"
+#include "dermis/layers/observe.hpp"
 #include "dermis/layers/parameter.hpp"
 
 namespace dermis {
@@ -53,7 +54,7 @@ class LinearImpl : public torch::nn::Cloneable<LinearImpl> {
   at::Tensor forward(const at::Tensor& x) const {
     auto y = at::linear(x, weight, bias);  // [*, out]
     if (low_rank_.enabled()) y = y + at::linear(at::linear(x, lora_A), lora_B) * low_rank_.scale();
-    return y;
+    return observed(*this, y);
   }
 
   at::Tensor weight;          ///< [out, in]

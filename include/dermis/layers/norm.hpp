@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "dermis/layers/observe.hpp"
 #include "dermis/layers/parameter.hpp"
 
 namespace dermis {
@@ -30,7 +31,7 @@ class LayerNormImpl : public torch::nn::Cloneable<LayerNormImpl> {
   }
 
   at::Tensor forward(const at::Tensor& x) const {
-    return at::layer_norm(x, {dim_}, weight, bias, eps_);
+    return observed(*this, at::layer_norm(x, {dim_}, weight, bias, eps_));
   }
 
   at::Tensor weight, bias;  ///< [dim]
@@ -65,7 +66,7 @@ class GroupNormImpl : public torch::nn::Cloneable<GroupNormImpl> {
   }
 
   at::Tensor forward(const at::Tensor& x) const {
-    return at::group_norm(x, groups_, weight, bias, eps_);
+    return observed(*this, at::group_norm(x, groups_, weight, bias, eps_));
   }
 
   at::Tensor weight, bias;  ///< [channels]
@@ -96,7 +97,9 @@ class EmbeddingImpl : public torch::nn::Cloneable<EmbeddingImpl> {
     weight.normal_(0, 1, parameter_options_.generator);
   }
 
-  at::Tensor forward(const at::Tensor& indices) const { return at::embedding(weight, indices); }
+  at::Tensor forward(const at::Tensor& indices) const {
+    return observed(*this, at::embedding(weight, indices));
+  }
 
   at::Tensor weight;  ///< [count, dim]
 

@@ -19,7 +19,16 @@ inline void lay_out_channels_last(torch::nn::Module& module) {
       parameter.set_data(parameter.detach().contiguous(at::MemoryFormat::ChannelsLast));
 }
 
+/// Nearest-neighbour enlargement to `size`, or to twice the height and width.
+inline at::Tensor repeat_pixels(const at::Tensor& x, at::OptionalIntArrayRef size) {
+  const std::vector<std::int64_t> doubled = {2 * x.size(2), 2 * x.size(3)};
+  return at::upsample_nearest2d(x, size ? *size : at::IntArrayRef(doubled));
+}
+
 }  // namespace detail
+
+/// How a block of the UNet or the autoencoder changes height and width.
+enum class Resample { None, Down, Up };
 
 /// Sizes of a ResnetBlock.
 struct ResnetOptions {
@@ -30,11 +39,14 @@ struct ResnetOptions {
   double norm_eps = 1e-5;
   bool scale_shift = false;  ///< the embedding scales and shifts after norm2 instead of being added
   bool zero_init = false;    ///< conv2 starts at zero, so that the block starts as its shortcut
+  Resample resample = Resample::None;  ///< by averaging 2 x 2 or repeating pixels, before conv1
 };
 
 /// GroupNorm, SiLU, conv, (+ time), GroupNorm, SiLU, conv, + shortcut. With scale_shift the
-/// embedding enters as norm(h) (1 + scale) + shift (adaptive group norm, arXiv 2105.05233 §3).
-/// forward: x [B, in, H, W], embedding [B, time_channels] -> [B, out, H, W].
+/// embedding enters as norm(h) (1 + scale) + shift (adaptive group norm, arXiv 2105.05233 §3). A
+/// block that resamples does so to both branches, behind the first SiLU and before the shortcut.
+/// forward: x [B, in, H, W], embedding [B, time_channels] -> [B, out, H', W'], of the given `size`
+/// or twice as large when it resamples up.
 class ResnetBlockImpl : public torch::nn::Cloneable<ResnetBlockImpl> {
  public:
   explicit ResnetBlockImpl(const ResnetOptions& options_, const ParameterOptions& parameters = {})
@@ -72,11 +84,23 @@ class ResnetBlockImpl : public torch::nn::Cloneable<ResnetBlockImpl> {
     }
   }
 
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& embedding = {}) {
+  at::Tensor forward(const at::Tensor& input, const at::Tensor& embedding = {},
+                     at::OptionalIntArrayRef size = {}) {
     check_argument(embedding.defined() == (options.time_channels > 0),
                    "[resnet] expected a time embedding of width ", options.time_channels, ", got ",
                    embedding.defined() ? shape_text(embedding) : "none");
-    auto h = conv1->forward(at::silu(norm1->forward(x)));  // [B, out, H, W]
+    const auto resample = [&](const at::Tensor& x) {
+      switch (options.resample) {
+        case Resample::Down:
+          return at::avg_pool2d(x, 2);
+        case Resample::Up:
+          return detail::repeat_pixels(x, size);
+        default:
+          return x;
+      }
+    };
+    const auto x = resample(input);
+    auto h = conv1->forward(resample(at::silu(norm1->forward(input))));  // [B, out, H', W']
     if (!embedding.defined()) {
       h = norm2->forward(h);
     } else {
@@ -89,7 +113,7 @@ class ResnetBlockImpl : public torch::nn::Cloneable<ResnetBlockImpl> {
       }
     }
     h = conv2->forward(at::silu(h));
-    return (conv_shortcut.is_empty() ? x : conv_shortcut->forward(x)) + h;
+    return observed(*this, (conv_shortcut.is_empty() ? x : conv_shortcut->forward(x)) + h);
   }
 
   ResnetOptions options;
@@ -124,7 +148,7 @@ class DownsampleImpl : public torch::nn::Cloneable<DownsampleImpl> {
   }
 
   at::Tensor forward(const at::Tensor& x) {
-    return conv->forward(asymmetric_ ? at::constant_pad_nd(x, {0, 1, 0, 1}) : x);
+    return observed(*this, conv->forward(asymmetric_ ? at::constant_pad_nd(x, {0, 1, 0, 1}) : x));
   }
 
   Conv2d conv = nullptr;
@@ -154,8 +178,7 @@ class UpsampleImpl : public torch::nn::Cloneable<UpsampleImpl> {
   }
 
   at::Tensor forward(const at::Tensor& x, at::OptionalIntArrayRef size = {}) {
-    const std::vector<std::int64_t> doubled = {2 * x.size(2), 2 * x.size(3)};
-    return conv->forward(at::upsample_nearest2d(x, size ? *size : at::IntArrayRef(doubled)));
+    return observed(*this, conv->forward(detail::repeat_pixels(x, size)));
   }
 
   Conv2d conv = nullptr;

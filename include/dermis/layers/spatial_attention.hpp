@@ -3,6 +3,8 @@
 /// Self-attention among the pixels of a feature map, as the KL autoencoder and the plain UNet use
 /// it.
 
+#include <optional>
+
 #include <torch/nn/modules/container/modulelist.h>
 
 #include "dermis/layers/linear.hpp"
@@ -12,13 +14,15 @@ namespace dermis {
 
 namespace detail {
 
-/// softmax(q k^T / sqrt(d)) v per head. q [B, N, C], k and v [B, M, C] -> [B, N, C].
+/// softmax(q k^T / sqrt(d) + bias) v per head. q [B, N, C], k and v [B, M, C], bias that broadcasts
+/// to [B, heads, N, M] or none -> [B, N, C].
 inline at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k,
-                                       const at::Tensor& v, std::int64_t heads) {
+                                       const at::Tensor& v, std::int64_t heads,
+                                       const std::optional<at::Tensor>& bias = {}) {
   const auto split = [heads](const at::Tensor& x) {
     return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);  // [B, heads, N, d]
   };
-  return at::scaled_dot_product_attention(split(q), split(k), split(v))
+  return at::scaled_dot_product_attention(split(q), split(k), split(v), bias)
       .transpose(1, 2)
       .reshape({q.size(0), q.size(1), q.size(2)});
 }
@@ -29,7 +33,7 @@ inline at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k,
 struct SpatialAttentionOptions {
   std::int64_t channels = 0;
   std::int64_t heads = 1;
-  std::int64_t norm_groups = 32;
+  std::int64_t norm_groups = 32;  ///< 0: no norm
   double norm_eps = 1e-6;
   bool zero_init = false;  ///< to_out starts at zero, so that the layer starts as the identity
 };
@@ -50,8 +54,9 @@ class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
 
   void reset() override {
     const auto c = options.channels;
-    group_norm = register_module(
-        "group_norm", GroupNorm(options.norm_groups, c, options.norm_eps, parameter_options_));
+    if (options.norm_groups > 0)
+      group_norm = register_module(
+          "group_norm", GroupNorm(options.norm_groups, c, options.norm_eps, parameter_options_));
     to_q = register_module("to_q", Linear(c, c, true, parameter_options_));
     to_k = register_module("to_k", Linear(c, c, true, parameter_options_));
     to_v = register_module("to_v", Linear(c, c, true, parameter_options_));
@@ -65,15 +70,16 @@ class SpatialAttentionImpl : public torch::nn::Cloneable<SpatialAttentionImpl> {
   }
 
   at::Tensor forward(const at::Tensor& x) {
-    const auto tokens = group_norm->forward(x).flatten(2).transpose(1, 2);  // [B, HW, C]
+    const auto normed = group_norm.is_empty() ? x : group_norm->forward(x);
+    const auto tokens = normed.flatten(2).transpose(1, 2);  // [B, HW, C]
     const auto mixed = detail::multi_head_attention(to_q->forward(tokens), to_k->forward(tokens),
                                                     to_v->forward(tokens), options.heads);
     const auto out = to_out[0]->as<Linear>()->forward(mixed);  // [B, HW, C]
-    return x + out.transpose(1, 2).reshape(x.sizes());
+    return observed(*this, x + out.transpose(1, 2).reshape(x.sizes()));
   }
 
   SpatialAttentionOptions options;
-  GroupNorm group_norm = nullptr;
+  GroupNorm group_norm = nullptr;  ///< empty without norm_groups
   Linear to_q = nullptr, to_k = nullptr, to_v = nullptr;
   torch::nn::ModuleList to_out = nullptr;  ///< one Linear
 

@@ -9,7 +9,8 @@
 namespace dermis {
 
 /// Multi-head attention of x to a context, without bias in q, k and v.
-/// forward: x [B, N, dim], context [B, M, context_dim] -> [B, N, dim].
+/// forward: x [B, N, dim], context [B, M, context_dim], bias of the scores that broadcasts to
+/// [B, heads, N, M] or none -> [B, N, dim].
 class CrossAttentionImpl : public torch::nn::Cloneable<CrossAttentionImpl> {
  public:
   CrossAttentionImpl(std::int64_t dim, std::int64_t context_dim, std::int64_t heads,
@@ -30,10 +31,11 @@ class CrossAttentionImpl : public torch::nn::Cloneable<CrossAttentionImpl> {
                              torch::nn::ModuleList(Linear(dim_, dim_, true, parameter_options_)));
   }
 
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& context) {
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& context,
+                     const std::optional<at::Tensor>& bias = {}) {
     const auto mixed = detail::multi_head_attention(to_q->forward(x), to_k->forward(context),
-                                                    to_v->forward(context), heads_);
-    return to_out[0]->as<Linear>()->forward(mixed);
+                                                    to_v->forward(context), heads_, bias);
+    return observed(*this, to_out[0]->as<Linear>()->forward(mixed));
   }
 
   Linear to_q = nullptr, to_k = nullptr, to_v = nullptr;
@@ -60,7 +62,7 @@ class GEGLUImpl : public torch::nn::Cloneable<GEGLUImpl> {
 
   at::Tensor forward(const at::Tensor& x) {
     const auto value_and_gate = proj->forward(x).chunk(2, -1);  // 2 x [*, hidden]
-    return value_and_gate[0] * at::gelu(value_and_gate[1]);
+    return observed(*this, value_and_gate[0] * at::gelu(value_and_gate[1]));
   }
 
   Linear proj = nullptr;
@@ -105,7 +107,9 @@ class GatedFeedForwardImpl : public torch::nn::Cloneable<GatedFeedForwardImpl> {
 
   void reset() override { net = register_module("net", Net(dim_, parameter_options_)); }
 
-  at::Tensor forward(const at::Tensor& x) { return net->out->forward(net->gate->forward(x)); }
+  at::Tensor forward(const at::Tensor& x) {
+    return observed(*this, net->out->forward(net->gate->forward(x)));
+  }
 
   Net net = nullptr;
 
@@ -116,7 +120,7 @@ class GatedFeedForwardImpl : public torch::nn::Cloneable<GatedFeedForwardImpl> {
 TORCH_MODULE(GatedFeedForward);
 
 /// Self-attention, attention to the context, feed-forward; each pre-norm and residual.
-/// forward: x [B, N, dim], context [B, M, context_dim] -> [B, N, dim].
+/// forward: x [B, N, dim], context [B, M, context_dim], bias as CrossAttention's -> [B, N, dim].
 class CrossAttentionBlockImpl : public torch::nn::Cloneable<CrossAttentionBlockImpl> {
  public:
   CrossAttentionBlockImpl(std::int64_t dim, std::int64_t context_dim, std::int64_t heads,
@@ -137,11 +141,12 @@ class CrossAttentionBlockImpl : public torch::nn::Cloneable<CrossAttentionBlockI
     ff = register_module("ff", GatedFeedForward(dim_, parameter_options_));
   }
 
-  at::Tensor forward(at::Tensor x, const at::Tensor& context) {
+  at::Tensor forward(at::Tensor x, const at::Tensor& context,
+                     const std::optional<at::Tensor>& bias = {}) {
     const auto normed = norm1->forward(x);
     x = x + attn1->forward(normed, normed);
-    x = x + attn2->forward(norm2->forward(x), context);
-    return x + ff->forward(norm3->forward(x));
+    x = x + attn2->forward(norm2->forward(x), context, bias);
+    return observed(*this, x + ff->forward(norm3->forward(x)));
   }
 
   LayerNorm norm1 = nullptr, norm2 = nullptr, norm3 = nullptr;
@@ -161,10 +166,11 @@ struct SpatialTransformerOptions {
   std::int64_t heads = 1;
   std::int64_t depth = 1;  ///< number of blocks
   std::int64_t norm_groups = 32;
+  bool linear_projection = false;  ///< proj_in and proj_out are Linear, not 1x1 convolutions
 };
 
 /// x + proj_out(blocks(proj_in(GroupNorm(x)), context)); proj_out starts at zero, as in LDM.
-/// forward: x [B, C, H, W], context [B, M, context_dim] -> [B, C, H, W].
+/// forward: x [B, C, H, W], context [B, M, context_dim], bias as CrossAttention's -> [B, C, H, W].
 class SpatialTransformerImpl : public torch::nn::Cloneable<SpatialTransformerImpl> {
  public:
   explicit SpatialTransformerImpl(const SpatialTransformerOptions& options_,
@@ -176,37 +182,51 @@ class SpatialTransformerImpl : public torch::nn::Cloneable<SpatialTransformerImp
 
   void reset() override {
     const auto& o = options;
-    const Conv2dOptions pointwise{
-        .in_channels = o.channels, .out_channels = o.channels, .kernel = 1};
     norm = register_module("norm", GroupNorm(o.norm_groups, o.channels, 1e-6, parameter_options_));
-    proj_in = register_module("proj_in", Conv2d(pointwise, parameter_options_));
+    add_projection("proj_in", proj_in, linear_in);
     transformer_blocks = register_module("transformer_blocks", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < o.depth; ++i)
       transformer_blocks->push_back(
           CrossAttentionBlock(o.channels, o.context_dim, o.heads, parameter_options_));
-    proj_out = register_module("proj_out", Conv2d(pointwise, parameter_options_));
+    add_projection("proj_out", proj_out, linear_out);
     if (parameter_options_.draws()) {
       torch::NoGradGuard no_grad;
-      proj_out->weight.zero_();
-      proj_out->bias.zero_();
+      for (auto& parameter : (*named_children().find("proj_out"))->parameters()) parameter.zero_();
     }
   }
 
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& context) {
-    auto h = proj_in->forward(norm->forward(x));  // [B, C, H, W]
-    const auto sizes = h.sizes().vec();
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& context,
+                     const std::optional<at::Tensor>& bias = {}) {
+    const auto sizes = x.sizes().vec();
+    auto h = norm->forward(x);  // [B, C, H, W]
+    if (!options.linear_projection) h = proj_in->forward(h);
     h = h.flatten(2).transpose(1, 2);  // [B, HW, C]
+    if (options.linear_projection) h = linear_in->forward(h);
     for (const auto& block : *transformer_blocks)
-      h = block->as<CrossAttentionBlock>()->forward(h, context);
-    return x + proj_out->forward(h.transpose(1, 2).reshape(sizes));
+      h = block->as<CrossAttentionBlock>()->forward(h, context, bias);
+    if (options.linear_projection) h = linear_out->forward(h);
+    h = h.transpose(1, 2).reshape(sizes);  // [B, C, H, W]
+    if (!options.linear_projection) h = proj_out->forward(h);
+    return observed(*this, x + h);
   }
 
   SpatialTransformerOptions options;
   GroupNorm norm = nullptr;
-  Conv2d proj_in = nullptr, proj_out = nullptr;
+  Conv2d proj_in = nullptr, proj_out = nullptr;        ///< empty with linear_projection
+  Linear linear_in = nullptr, linear_out = nullptr;    ///< the same layers by name, as Linear
   torch::nn::ModuleList transformer_blocks = nullptr;  ///< CrossAttentionBlock
 
  private:
+  void add_projection(const char* name, Conv2d& convolution, Linear& linear) {
+    const auto c = options.channels;
+    if (options.linear_projection)
+      linear = register_module(name, Linear(c, c, true, parameter_options_));
+    else
+      convolution = register_module(
+          name, Conv2d(Conv2dOptions{.in_channels = c, .out_channels = c, .kernel = 1},
+                       parameter_options_));
+  }
+
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(SpatialTransformer);

@@ -38,16 +38,15 @@ class KLVAEImpl : public torch::nn::Cloneable<KLVAEImpl> {
   }
 
   void reset() override {
-    const auto moments = 2 * options.latent_channels;
+    const auto c = options.latent_channels, inner = options.inner();
     encoder = register_module("encoder", VAEEncoder(options, parameter_options_));
     decoder = register_module("decoder", VAEDecoder(options, parameter_options_));
     if (options.use_quant_conv)
       quant_conv =
-          register_module("quant_conv", detail::vae_conv(moments, moments, 1, parameter_options_));
+          register_module("quant_conv", detail::vae_conv(2 * inner, 2 * c, 1, parameter_options_));
     if (options.use_post_quant_conv)
-      post_quant_conv = register_module(
-          "post_quant_conv", detail::vae_conv(options.latent_channels, options.latent_channels, 1,
-                                              parameter_options_));
+      post_quant_conv =
+          register_module("post_quant_conv", detail::vae_conv(c, inner, 1, parameter_options_));
   }
 
   /// images [B, 3, H, W] in -1..1 -> posterior of [B, latent_channels, H / factor, W / factor].

@@ -21,6 +21,14 @@ inline ResnetBlock vae_resnet(const KLVAEOptions& o, std::int64_t in, std::int64
                      parameters);
 }
 
+inline SpatialAttention vae_attention(const KLVAEOptions& o, std::int64_t channels,
+                                      const ParameterOptions& parameters) {
+  return SpatialAttention(
+      SpatialAttentionOptions{
+          .channels = channels, .norm_groups = o.norm_groups, .norm_eps = vae_norm_eps},
+      parameters);
+}
+
 inline Conv2d vae_conv(std::int64_t in, std::int64_t out, std::int64_t kernel,
                        const ParameterOptions& parameters) {
   return Conv2d(
@@ -31,17 +39,17 @@ inline Conv2d vae_conv(std::int64_t in, std::int64_t out, std::int64_t kernel,
 
 }  // namespace detail
 
-/// One resolution of the encoder or the decoder: residual blocks, then at most one resampler.
+/// One resolution of the encoder or the decoder: residual blocks, each with attention behind it if
+/// the level has any, then at most one resampler.
 /// forward: x [B, in, H, W] -> [B, out, H', W'].
 class VAELevelImpl : public torch::nn::Cloneable<VAELevelImpl> {
  public:
-  enum class Resample { None, Down, Up };
-
-  VAELevelImpl(const KLVAEOptions& options, std::int64_t in_channels, std::int64_t out_channels,
+  VAELevelImpl(const KLVAEOptions& options, std::size_t level, std::int64_t in_channels,
                std::int64_t layers, Resample resample, const ParameterOptions& parameters)
       : options_(options),
+        level_(level),
         in_(in_channels),
-        out_(out_channels),
+        out_(options.channels[level]),
         layers_(layers),
         resample_(resample),
         parameter_options_(parameters) {
@@ -53,6 +61,11 @@ class VAELevelImpl : public torch::nn::Cloneable<VAELevelImpl> {
     resnets = register_module("resnets", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < layers_; ++i)
       resnets->push_back(detail::vae_resnet(options_, i ? out_ : in_, out_, parameter_options_));
+    if (options_.attends(level_)) {
+      attentions = register_module("attentions", torch::nn::ModuleList());
+      for (std::int64_t i = 0; i < layers_; ++i)
+        attentions->push_back(detail::vae_attention(options_, out_, parameter_options_));
+    }
     if (resample_ == Resample::Down)
       downsamplers = register_module(
           "downsamplers", torch::nn::ModuleList(Downsample(out_, true, parameter_options_)));
@@ -62,17 +75,22 @@ class VAELevelImpl : public torch::nn::Cloneable<VAELevelImpl> {
   }
 
   at::Tensor forward(at::Tensor x) {
-    for (const auto& resnet : *resnets) x = resnet->as<ResnetBlock>()->forward(x);
+    for (std::size_t i = 0; i < resnets->size(); ++i) {
+      x = resnets[i]->as<ResnetBlock>()->forward(x);
+      if (!attentions.is_empty()) x = attentions[i]->as<SpatialAttention>()->forward(x);
+    }
     if (resample_ == Resample::Down) x = downsamplers[0]->as<Downsample>()->forward(x);
     if (resample_ == Resample::Up) x = upsamplers[0]->as<Upsample>()->forward(x);
-    return x;
+    return observed(*this, x);
   }
 
   torch::nn::ModuleList resnets = nullptr;                             ///< ResnetBlock
+  torch::nn::ModuleList attentions = nullptr;                          ///< one a resnet, or empty
   torch::nn::ModuleList downsamplers = nullptr, upsamplers = nullptr;  ///< at most one of them
 
  private:
   KLVAEOptions options_;
+  std::size_t level_;
   std::int64_t in_, out_, layers_;
   Resample resample_;
   ParameterOptions parameter_options_;
@@ -94,18 +112,15 @@ class VAEMidBlockImpl : public torch::nn::Cloneable<VAEMidBlockImpl> {
     resnets = register_module(
         "resnets", torch::nn::ModuleList(detail::vae_resnet(options_, c, c, parameter_options_),
                                          detail::vae_resnet(options_, c, c, parameter_options_)));
-    if (options_.mid_attention) {
-      const SpatialAttentionOptions attention{
-          .channels = c, .norm_groups = options_.norm_groups, .norm_eps = detail::vae_norm_eps};
-      attentions = register_module(
-          "attentions", torch::nn::ModuleList(SpatialAttention(attention, parameter_options_)));
-    }
+    if (options_.mid_attention)
+      attentions = register_module("attentions", torch::nn::ModuleList(detail::vae_attention(
+                                                     options_, c, parameter_options_)));
   }
 
   at::Tensor forward(at::Tensor x) {
     x = resnets[0]->as<ResnetBlock>()->forward(x);
     if (options_.mid_attention) x = attentions[0]->as<SpatialAttention>()->forward(x);
-    return resnets[1]->as<ResnetBlock>()->forward(x);
+    return observed(*this, resnets[1]->as<ResnetBlock>()->forward(x));
   }
 
   torch::nn::ModuleList resnets = nullptr;     ///< two ResnetBlock
@@ -117,7 +132,8 @@ class VAEMidBlockImpl : public torch::nn::Cloneable<VAEMidBlockImpl> {
 };
 TORCH_MODULE(VAEMidBlock);
 
-/// forward: images [B, 3, H, W] -> moments [B, 2 latent_channels, H / factor, W / factor].
+/// forward: images [B, 3, H, W] -> moments [B, 2 inner, H / factor, W / factor], inner as in
+/// KLVAEOptions.
 class VAEEncoderImpl : public torch::nn::Cloneable<VAEEncoderImpl> {
  public:
   VAEEncoderImpl(const KLVAEOptions& options, const ParameterOptions& parameters)
@@ -132,23 +148,22 @@ class VAEEncoderImpl : public torch::nn::Cloneable<VAEEncoderImpl> {
         "conv_in", detail::vae_conv(options_.in_channels, c.front(), 3, parameter_options_));
     down_blocks = register_module("down_blocks", torch::nn::ModuleList());
     for (std::size_t i = 0; i < c.size(); ++i)
-      down_blocks->push_back(
-          VAELevel(options_, c[i ? i - 1 : 0], c[i], options_.layers_per_block,
-                   i + 1 < c.size() ? VAELevelImpl::Resample::Down : VAELevelImpl::Resample::None,
-                   parameter_options_));
+      down_blocks->push_back(VAELevel(options_, i, c[i ? i - 1 : 0], options_.layers_per_block,
+                                      i + 1 < c.size() ? Resample::Down : Resample::None,
+                                      parameter_options_));
     mid_block = register_module("mid_block", VAEMidBlock(options_, parameter_options_));
     conv_norm_out = register_module(
         "conv_norm_out",
         GroupNorm(options_.norm_groups, c.back(), detail::vae_norm_eps, parameter_options_));
-    conv_out = register_module("conv_out", detail::vae_conv(c.back(), 2 * options_.latent_channels,
-                                                            3, parameter_options_));
+    conv_out = register_module(
+        "conv_out", detail::vae_conv(c.back(), 2 * options_.inner(), 3, parameter_options_));
   }
 
   at::Tensor forward(const at::Tensor& images) {
     auto h = conv_in->forward(images.contiguous(at::MemoryFormat::ChannelsLast));
     for (const auto& block : *down_blocks) h = block->as<VAELevel>()->forward(h);
     h = mid_block->forward(h);
-    return conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous();
+    return observed(*this, conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous());
   }
 
   Conv2d conv_in = nullptr, conv_out = nullptr;
@@ -162,7 +177,7 @@ class VAEEncoderImpl : public torch::nn::Cloneable<VAEEncoderImpl> {
 };
 TORCH_MODULE(VAEEncoder);
 
-/// forward: latents [B, latent_channels, h, w] -> images [B, 3, h factor, w factor].
+/// forward: latents [B, inner, h, w] -> images [B, 3, h factor, w factor].
 class VAEDecoderImpl : public torch::nn::Cloneable<VAEDecoderImpl> {
  public:
   VAEDecoderImpl(const KLVAEOptions& options, const ParameterOptions& parameters)
@@ -173,15 +188,14 @@ class VAEDecoderImpl : public torch::nn::Cloneable<VAEDecoderImpl> {
 
   void reset() override {
     const std::vector<std::int64_t> c(options_.channels.rbegin(), options_.channels.rend());
-    conv_in = register_module(
-        "conv_in", detail::vae_conv(options_.latent_channels, c.front(), 3, parameter_options_));
+    conv_in = register_module("conv_in",
+                              detail::vae_conv(options_.inner(), c.front(), 3, parameter_options_));
     mid_block = register_module("mid_block", VAEMidBlock(options_, parameter_options_));
     up_blocks = register_module("up_blocks", torch::nn::ModuleList());
     for (std::size_t i = 0; i < c.size(); ++i)
       up_blocks->push_back(
-          VAELevel(options_, c[i ? i - 1 : 0], c[i], options_.layers_per_block + 1,
-                   i + 1 < c.size() ? VAELevelImpl::Resample::Up : VAELevelImpl::Resample::None,
-                   parameter_options_));
+          VAELevel(options_, c.size() - 1 - i, c[i ? i - 1 : 0], options_.layers_per_block + 1,
+                   i + 1 < c.size() ? Resample::Up : Resample::None, parameter_options_));
     conv_norm_out = register_module(
         "conv_norm_out",
         GroupNorm(options_.norm_groups, c.back(), detail::vae_norm_eps, parameter_options_));
@@ -193,7 +207,7 @@ class VAEDecoderImpl : public torch::nn::Cloneable<VAEDecoderImpl> {
     auto h = conv_in->forward(latents.contiguous(at::MemoryFormat::ChannelsLast));
     h = mid_block->forward(h);
     for (const auto& block : *up_blocks) h = block->as<VAELevel>()->forward(h);
-    return conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous();
+    return observed(*this, conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous());
   }
 
   Conv2d conv_in = nullptr, conv_out = nullptr;

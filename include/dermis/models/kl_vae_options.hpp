@@ -3,6 +3,7 @@
 /// Sizes of the KL autoencoder, and the published ones.
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -23,9 +24,16 @@ struct KLVAEOptions {
   bool use_post_quant_conv = true;    ///< 1x1 convolution before the decoder (not in Flux)
   double scaling_factor = 1.0;        ///< diffusion sees (z - shift_factor) * scaling_factor
   double shift_factor = 0.0;
+  std::vector<std::int64_t> attention = {};  ///< per level: 1 if its blocks attend; empty: none do
+  std::int64_t inner_channels = 0;  ///< depth between the quant convolutions and encoder or decoder
+                                    ///< (LDM's z_channels); 0: latent_channels
 
   /// Pixels an edge of one latent pixel.
   std::int64_t factor() const { return std::int64_t{1} << (channels.size() - 1); }
+  /// Whether the blocks of a level attend.
+  bool attends(std::size_t level) const { return !attention.empty() && attention[level] != 0; }
+  /// Latent channels as encoder and decoder see them.
+  std::int64_t inner() const { return inner_channels > 0 ? inner_channels : latent_channels; }
 };
 
 /// Names and values of all fields, for reading and writing options.
@@ -42,6 +50,8 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("use_post_quant_conv", o.use_post_quant_conv);
   visit("scaling_factor", o.scaling_factor);
   visit("shift_factor", o.shift_factor);
+  visit("attention", o.attention);
+  visit("inner_channels", o.inner_channels);
 }
 
 /// The published KL-f8: 256 x 256 x 3 -> 32 x 32 x 4; 83,653,863 parameters.
@@ -65,6 +75,15 @@ inline void validate(const KLVAEOptions& o) {
     check_argument(c > 0 && c % o.norm_groups == 0,
                    "[kl_vae] expected channels divisible by norm_groups ", o.norm_groups, ", got ",
                    c);
+  check_argument(o.attention.empty() || o.attention.size() == o.channels.size(),
+                 "[kl_vae] expected no attention flags or one a level, got ", o.attention.size(),
+                 " flags for ", o.channels.size(), " levels");
+  check_argument(
+      o.inner_channels == 0 || o.inner_channels == o.latent_channels ||
+          (o.inner_channels > 0 && o.use_quant_conv && o.use_post_quant_conv),
+      "[kl_vae] expected inner_channels 0 or equal to latent_channels without quant convolutions, "
+      "got ",
+      o.inner_channels);
   check_argument(o.scaling_factor > 0, "[kl_vae] expected a positive scaling_factor, got ",
                  o.scaling_factor);
 }

@@ -1,8 +1,8 @@
 #pragma once
 /// \file
 /// The denoising UNet of latent diffusion (arXiv 2112.10752; arXiv 2006.11239), unconditional or
-/// conditioned on a class. Structure and parameter names are diffusers' UNet2DModel and, with a
-/// cross-attention context, UNet2DConditionModel.
+/// conditioned on a class, a given context or both. Structure and parameter names are diffusers'
+/// UNet2DModel and, with a cross-attention context, UNet2DConditionModel.
 
 #include "dermis/layers/timestep.hpp"
 #include "dermis/models/unet_blocks.hpp"
@@ -36,10 +36,11 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
     time_embedding = register_module(
         "time_embedding",
         TimestepEmbedding(o.channels.front(), o.time_channels(), parameter_options_));
-    if (o.num_classes > 0 && o.cross_attention_dim == 0)
+    const bool token = o.cross_attention_dim > 0 && o.class_token;
+    if (o.num_classes > 0 && !token)
       class_embedding = register_module(
           "class_embedding", Embedding(o.num_classes + 1, o.time_channels(), parameter_options_));
-    if (o.num_classes > 0 && o.cross_attention_dim > 0)
+    if (o.num_classes > 0 && token)
       class_embedder =
           register_module("class_embedder",
                           Embedding(o.num_classes + 1, o.cross_attention_dim, parameter_options_));
@@ -64,10 +65,15 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
   std::int64_t null_class() const { return options.num_classes; }
 
   /// x [B, in, H, W], t [B] (steps, integer or real), labels int64 [B] in 0..num_classes (none when
-  /// unconditional) -> [B, out, H, W].
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels = {}) {
+  /// unconditional) -> [B, out, H, W]. Without class_token cross-attention also needs the context
+  /// [B, M, cross_attention_dim] and takes a mask [B, M] of it, 1 (true) for tokens to attend to,
+  /// 0 (false) for padding.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels = {},
+                     const at::Tensor& context = {}, const at::Tensor& context_mask = {}) {
     check_inputs(x, t, labels);
-    const auto sinusoid = timestep_embedding(t, options.channels.front());  // fp32
+    check_context(x.size(0), context, context_mask);
+    const auto sinusoid = timestep_embedding(t, options.channels.front(), 10000.0,
+                                             options.flip_sin_to_cos, options.freq_shift);  // fp32
     UNetCondition condition;
     condition.embedding =
         time_embedding->forward(sinusoid.to(time_embedding->linear_1->weight.scalar_type()));
@@ -75,6 +81,12 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
       condition.embedding = condition.embedding + class_embedding->forward(labels);
     if (!class_embedder.is_empty())
       condition.context = class_embedder->forward(labels).unsqueeze(1);  // [B, 1, context]
+    if (context.defined()) condition.context = context;
+    // A large number, as in diffusers, not infinity: a row without any token stays finite.
+    if (context_mask.defined())
+      condition.context_bias = ((1 - context_mask.to(context.scalar_type())) * -10000.0)
+                                   .unsqueeze(1)
+                                   .unsqueeze(1);  // [B, 1, 1, M]
 
     auto h = conv_in->forward(x.contiguous(at::MemoryFormat::ChannelsLast));  // see class doc
     std::vector<at::Tensor> skips = {h};
@@ -82,7 +94,7 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
       h = block->as<UNetDownBlock>()->forward(h, condition, skips);
     h = mid_block->forward(h, condition);
     for (const auto& block : *up_blocks) h = block->as<UNetUpBlock>()->forward(h, condition, skips);
-    return conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous();
+    return observed(*this, conv_out->forward(at::silu(conv_norm_out->forward(h))).contiguous());
   }
 
   UNetOptions options;
@@ -114,6 +126,25 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
     const auto low = labels.min().item<std::int64_t>(), high = labels.max().item<std::int64_t>();
     check_argument(low >= 0 && high <= options.num_classes, "[unet] expected labels in 0..",
                    options.num_classes, " (the last is the null class), got ", low, "..", high);
+  }
+
+  void check_context(std::int64_t batch, const at::Tensor& context, const at::Tensor& mask) const {
+    const auto shape = [](const at::Tensor& x) { return x.defined() ? shape_text(x) : "none"; };
+    const auto dim = options.cross_attention_dim;
+    if (dim == 0 || options.class_token) {
+      check_argument(!context.defined() && !mask.defined(),
+                     "[unet] expected no context: this model attends to ",
+                     dim == 0 ? "none" : "the class");
+      return;
+    }
+    check_argument(context.defined() && context.dim() == 3 && context.size(0) == batch &&
+                       context.size(2) == dim,
+                   "[unet] expected a context of shape [", batch, ", M, ", dim, "], got ",
+                   shape(context));
+    check_argument(!mask.defined() || (mask.dim() == 2 && mask.size(0) == batch &&
+                                       mask.size(1) == context.size(1)),
+                   "[unet] expected a context mask of shape [", batch, ", ", context.size(1),
+                   "], got ", shape(mask));
   }
 
   ParameterOptions parameter_options_;

@@ -12,45 +12,51 @@ namespace dermis {
 struct UNetCondition {
   at::Tensor embedding;  ///< time (and class), [B, time_channels]
   at::Tensor context;    ///< tokens to attend to, [B, M, cross_attention_dim]; undefined if none
+  std::optional<at::Tensor> context_bias = {};  ///< added to the scores, [B, 1, 1, M]
 };
 
 namespace detail {
 
 inline ResnetBlock unet_resnet(const UNetOptions& o, std::int64_t in, std::int64_t out,
-                               const ParameterOptions& parameters) {
+                               const ParameterOptions& parameters,
+                               Resample resample = Resample::None) {
   return ResnetBlock(ResnetOptions{.in_channels = in,
                                    .out_channels = out,
                                    .time_channels = o.time_channels(),
                                    .norm_groups = o.norm_groups,
                                    .norm_eps = o.norm_eps,
                                    .scale_shift = o.scale_shift,
-                                   .zero_init = true},
+                                   .zero_init = true,
+                                   .resample = resample},
                      parameters);
 }
 
-/// Appends the kind of attention that the options ask for.
-inline void add_unet_attention(torch::nn::ModuleList& list, const UNetOptions& o,
-                               std::int64_t channels, const ParameterOptions& parameters) {
+/// Appends the kind of attention that the options ask for on a level. `norm_groups` is read by the
+/// plain one.
+inline void add_unet_attention(torch::nn::ModuleList& list, const UNetOptions& o, std::size_t level,
+                               std::int64_t norm_groups, const ParameterOptions& parameters) {
   if (o.cross_attention_dim > 0)
     list->push_back(
-        SpatialTransformer(SpatialTransformerOptions{.channels = channels,
+        SpatialTransformer(SpatialTransformerOptions{.channels = o.channels[level],
                                                      .context_dim = o.cross_attention_dim,
-                                                     .heads = o.heads_of(channels),
-                                                     .depth = o.transformer_depth,
-                                                     .norm_groups = o.norm_groups},
+                                                     .heads = o.heads_at(level),
+                                                     .depth = o.depth_at(level),
+                                                     .norm_groups = o.norm_groups,
+                                                     .linear_projection = o.linear_projection},
                            parameters));
   else
-    list->push_back(SpatialAttention(SpatialAttentionOptions{.channels = channels,
-                                                             .heads = o.heads_of(channels),
-                                                             .norm_groups = o.norm_groups,
+    list->push_back(SpatialAttention(SpatialAttentionOptions{.channels = o.channels[level],
+                                                             .heads = o.heads_at(level),
+                                                             .norm_groups = norm_groups,
                                                              .norm_eps = o.norm_eps,
                                                              .zero_init = true},
                                      parameters));
 }
 
 inline at::Tensor unet_attend(torch::nn::Module& module, const at::Tensor& x,
-                              const at::Tensor& context) {
-  if (auto* transformer = module.as<SpatialTransformer>()) return transformer->forward(x, context);
+                              const UNetCondition& condition) {
+  if (auto* transformer = module.as<SpatialTransformer>())
+    return transformer->forward(x, condition.context, condition.context_bias);
   return module.as<SpatialAttention>()->forward(x);
 }
 
@@ -74,28 +80,38 @@ class UNetDownBlockImpl : public torch::nn::Cloneable<UNetDownBlockImpl> {
     downsamplers = register_module("downsamplers", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < options_.layers_per_block; ++i) {
       resnets->push_back(detail::unet_resnet(options_, i ? out : in, out, parameter_options_));
-      if (options_.attention[level_] != 0)
-        detail::add_unet_attention(attentions, options_, out, parameter_options_);
+      if (options_.attends(level_, false))
+        detail::add_unet_attention(attentions, options_, level_, options_.norm_groups,
+                                   parameter_options_);
     }
-    if (level_ + 1 < c.size()) downsamplers->push_back(Downsample(out, false, parameter_options_));
+    if (level_ + 1 == c.size()) return;
+    if (options_.resamples_by_resnet(level_, false))
+      downsamplers->push_back(
+          detail::unet_resnet(options_, out, out, parameter_options_, Resample::Down));
+    else
+      downsamplers->push_back(
+          Downsample(out, options_.downsample_padding == 0, parameter_options_));
   }
 
   at::Tensor forward(at::Tensor x, const UNetCondition& condition, std::vector<at::Tensor>& skips) {
     for (std::size_t i = 0; i < resnets->size(); ++i) {
       x = resnets[i]->as<ResnetBlock>()->forward(x, condition.embedding);
-      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition.context);
+      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition);
       skips.push_back(x);
     }
     if (!downsamplers->is_empty()) {
-      x = downsamplers[0]->as<Downsample>()->forward(x);
+      auto* resnet = downsamplers[0]->as<ResnetBlock>();
+      x = resnet ? resnet->forward(x, condition.embedding)
+                 : downsamplers[0]->as<Downsample>()->forward(x);
       skips.push_back(x);
     }
-    return x;
+    return observed(*this, x);
   }
 
-  torch::nn::ModuleList resnets = nullptr;       ///< ResnetBlock
-  torch::nn::ModuleList attentions = nullptr;    ///< one for each resnet, or none
-  torch::nn::ModuleList downsamplers = nullptr;  ///< one Downsample, or none on the last level
+  torch::nn::ModuleList resnets = nullptr;     ///< ResnetBlock
+  torch::nn::ModuleList attentions = nullptr;  ///< one for each resnet, or none
+  torch::nn::ModuleList downsamplers =
+      nullptr;  ///< one Downsample or ResnetBlock, none on the last level
 
  private:
   UNetOptions options_;
@@ -120,13 +136,16 @@ class UNetMidBlockImpl : public torch::nn::Cloneable<UNetMidBlockImpl> {
                                          detail::unet_resnet(options_, c, c, parameter_options_)));
     attentions = register_module("attentions", torch::nn::ModuleList());
     if (options_.mid_attention)
-      detail::add_unet_attention(attentions, options_, c, parameter_options_);
+      detail::add_unet_attention(
+          attentions, options_, options_.channels.size() - 1,
+          options_.mid_norm_groups < 0 ? options_.norm_groups : options_.mid_norm_groups,
+          parameter_options_);
   }
 
   at::Tensor forward(at::Tensor x, const UNetCondition& condition) {
     x = resnets[0]->as<ResnetBlock>()->forward(x, condition.embedding);
-    if (!attentions->is_empty()) x = detail::unet_attend(*attentions[0], x, condition.context);
-    return resnets[1]->as<ResnetBlock>()->forward(x, condition.embedding);
+    if (!attentions->is_empty()) x = detail::unet_attend(*attentions[0], x, condition);
+    return observed(*this, resnets[1]->as<ResnetBlock>()->forward(x, condition.embedding));
   }
 
   torch::nn::ModuleList resnets = nullptr, attentions = nullptr;  ///< two ResnetBlock; one or none
@@ -158,10 +177,16 @@ class UNetUpBlockImpl : public torch::nn::Cloneable<UNetUpBlockImpl> {
       const auto skip = i == options_.layers_per_block ? above : out;
       resnets->push_back(
           detail::unet_resnet(options_, (i ? out : below) + skip, out, parameter_options_));
-      if (options_.attention[level_] != 0)
-        detail::add_unet_attention(attentions, options_, out, parameter_options_);
+      if (options_.attends(level_, true))
+        detail::add_unet_attention(attentions, options_, level_, options_.norm_groups,
+                                   parameter_options_);
     }
-    if (level_ > 0) upsamplers->push_back(Upsample(out, parameter_options_));
+    if (level_ == 0) return;
+    if (options_.resamples_by_resnet(level_, true))
+      upsamplers->push_back(
+          detail::unet_resnet(options_, out, out, parameter_options_, Resample::Up));
+    else
+      upsamplers->push_back(Upsample(out, parameter_options_));
   }
 
   at::Tensor forward(at::Tensor x, const UNetCondition& condition, std::vector<at::Tensor>& skips) {
@@ -169,17 +194,22 @@ class UNetUpBlockImpl : public torch::nn::Cloneable<UNetUpBlockImpl> {
       x = at::cat({x, skips.back()}, 1);  // [B, C + skip, H, W]
       skips.pop_back();
       x = resnets[i]->as<ResnetBlock>()->forward(x, condition.embedding);
-      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition.context);
+      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition);
     }
     // The size of the next skip, not twice ours: an odd size was rounded up on the way down.
-    if (!upsamplers->is_empty())
-      x = upsamplers[0]->as<Upsample>()->forward(x, skips.back().sizes().slice(2));
-    return x;
+    if (!upsamplers->is_empty()) {
+      const auto size = skips.back().sizes().slice(2);
+      auto* resnet = upsamplers[0]->as<ResnetBlock>();
+      x = resnet ? resnet->forward(x, condition.embedding, size)
+                 : upsamplers[0]->as<Upsample>()->forward(x, size);
+    }
+    return observed(*this, x);
   }
 
   torch::nn::ModuleList resnets = nullptr;     ///< ResnetBlock, one more than on the way down
   torch::nn::ModuleList attentions = nullptr;  ///< one for each resnet, or none
-  torch::nn::ModuleList upsamplers = nullptr;  ///< one Upsample, or none on the finest level
+  torch::nn::ModuleList upsamplers =
+      nullptr;  ///< one Upsample or ResnetBlock, none on the finest level
 
  private:
   UNetOptions options_;
