@@ -107,3 +107,5 @@
 #include "dermis/train/schedule.hpp"
 #include "dermis/train/stage.hpp"
 #include "dermis/version.hpp"
+#include "dermis/weights/diffusers_unet.hpp"
+#include "dermis/weights/diffusers_vae.hpp"

@@ -1,0 +1,30 @@
+#pragma once
+/// \file
+/// diffusers' AutoencoderKL (Stable Diffusion's and Flux's): its config.json, its tensors, its
+/// folder.
+
+#include "dermis/io/tensors.hpp"
+#include "dermis/models/kl_vae.hpp"
+
+namespace dermis {
+
+/// Options of a KLVAE from a config.json. Keys that only training or a pipeline reads (dropout,
+/// sample_size, force_upcast, tiling) are passed over.
+/// \throws std::runtime_error naming the key whose value a KLVAE cannot express
+KLVAEOptions vae_options_from_diffusers(const Json& config);
+/// The config.json of a KLVAE; std::invalid_argument if AutoencoderKL has no such model.
+Json vae_options_to_diffusers(const KLVAEOptions& options);
+
+/// Tensors under our names, which are diffusers' present ones: only the attention's names of older
+/// files (query, key, value, proj_attn) change.
+StateDict vae_from_diffusers(const StateDict& tensors);
+/// The state dict of a KLVAE under diffusers' names.
+StateDict vae_to_diffusers(const StateDict& tensors);
+
+/// Reads a folder with config.json and diffusion_pytorch_model.safetensors.
+/// \throws std::runtime_error naming the file and what is missing, unexpected or of another shape
+KLVAE load_diffusers_vae(const std::filesystem::path& folder);
+/// Writes such a folder; AutoencoderKL.from_pretrained reads it.
+void save_diffusers_vae(const std::filesystem::path& folder, const KLVAE& vae);
+
+}  // namespace dermis
