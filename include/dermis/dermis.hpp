@@ -30,6 +30,7 @@
 #include "dermis/diffusion/denoiser.hpp"
 #include "dermis/diffusion/denoising_loss.hpp"
 #include "dermis/diffusion/guidance.hpp"
+#include "dermis/diffusion/latent_diffusion_loss.hpp"
 #include "dermis/diffusion/linear_denoiser.hpp"
 #include "dermis/diffusion/noise_schedule.hpp"
 #include "dermis/diffusion/objective.hpp"
@@ -109,3 +110,4 @@
 #include "dermis/version.hpp"
 #include "dermis/weights/diffusers_unet.hpp"
 #include "dermis/weights/diffusers_vae.hpp"
+#include "dermis/weights/latent_diffusion.hpp"

@@ -53,6 +53,9 @@ Json vae_options_to_diffusers(const KLVAEOptions& o) {
   check_argument(o.inner() == o.latent_channels,
                  "[diffusers] AutoencoderKL has no inner_channels, got ", o.inner_channels,
                  " with latent_channels ", o.latent_channels);
+  check_argument(o.stem() == o.channels.front(),
+                 "[diffusers] AutoencoderKL has no stem_channels, got ", o.stem_channels,
+                 " with channels of the first level ", o.channels.front());
   std::vector<std::string> down, up;
   for (std::size_t i = 0; i < o.channels.size(); ++i) {
     down.push_back(o.attends(i) ? "AttnDownEncoderBlock2D" : "DownEncoderBlock2D");

@@ -56,6 +56,7 @@ TEST_CASE("kl_vae: encoder and decoder keep the laws of modules") {
   auto attending = tiny;  // attention on levels, another depth inside the quant convolutions
   attending.attention = {0, 1, 0};
   attending.inner_channels = 5;
+  attending.stem_channels = 12;
   test::check_module<KLVAE>(KLVAE(attending),
                             [](KLVAE& vae, const auto& x) {
                               const auto posterior = vae->encode(x[0]);
@@ -160,6 +161,9 @@ TEST_CASE("kl_vae: bad options and shapes are named") {
         }) == "[kl_vae] expected channels divisible by norm_groups 32, got 16");
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.layers_per_block = 0}), std::invalid_argument);
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.scaling_factor = 0}), std::invalid_argument);
+  CHECK(test::message_of([] {
+          KLVAE(KLVAEOptions{.stem_channels = 48});
+        }) == "[kl_vae] expected stem_channels divisible by norm_groups 32, got 48");
   CHECK(test::message_of([] { KLVAE(KLVAEOptions{.attention = {1}}); }) ==
         "[kl_vae] expected no attention flags or one a level, got 1 flags for 4 levels");
   CHECK(

@@ -145,12 +145,12 @@ class VAEEncoderImpl : public torch::nn::Cloneable<VAEEncoderImpl> {
   void reset() override {
     const auto& c = options_.channels;
     conv_in = register_module(
-        "conv_in", detail::vae_conv(options_.in_channels, c.front(), 3, parameter_options_));
+        "conv_in", detail::vae_conv(options_.in_channels, options_.stem(), 3, parameter_options_));
     down_blocks = register_module("down_blocks", torch::nn::ModuleList());
     for (std::size_t i = 0; i < c.size(); ++i)
-      down_blocks->push_back(VAELevel(options_, i, c[i ? i - 1 : 0], options_.layers_per_block,
-                                      i + 1 < c.size() ? Resample::Down : Resample::None,
-                                      parameter_options_));
+      down_blocks->push_back(
+          VAELevel(options_, i, i ? c[i - 1] : options_.stem(), options_.layers_per_block,
+                   i + 1 < c.size() ? Resample::Down : Resample::None, parameter_options_));
     mid_block = register_module("mid_block", VAEMidBlock(options_, parameter_options_));
     conv_norm_out = register_module(
         "conv_norm_out",

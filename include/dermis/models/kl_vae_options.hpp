@@ -27,11 +27,14 @@ struct KLVAEOptions {
   std::vector<std::int64_t> attention = {};  ///< per level: 1 if its blocks attend; empty: none do
   std::int64_t inner_channels = 0;  ///< depth between the quant convolutions and encoder or decoder
                                     ///< (LDM's z_channels); 0: latent_channels
+  std::int64_t stem_channels = 0;   ///< behind the encoder's first convolution; 0: channels[0]
 
   /// Pixels an edge of one latent pixel.
   std::int64_t factor() const { return std::int64_t{1} << (channels.size() - 1); }
   /// Whether the blocks of a level attend.
   bool attends(std::size_t level) const { return !attention.empty() && attention[level] != 0; }
+  /// Channels behind the encoder's first convolution.
+  std::int64_t stem() const { return stem_channels > 0 ? stem_channels : channels.front(); }
   /// Latent channels as encoder and decoder see them.
   std::int64_t inner() const { return inner_channels > 0 ? inner_channels : latent_channels; }
 };
@@ -52,6 +55,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("shift_factor", o.shift_factor);
   visit("attention", o.attention);
   visit("inner_channels", o.inner_channels);
+  visit("stem_channels", o.stem_channels);
 }
 
 /// The published KL-f8: 256 x 256 x 3 -> 32 x 32 x 4; 83,653,863 parameters.
@@ -75,6 +79,10 @@ inline void validate(const KLVAEOptions& o) {
     check_argument(c > 0 && c % o.norm_groups == 0,
                    "[kl_vae] expected channels divisible by norm_groups ", o.norm_groups, ", got ",
                    c);
+  check_argument(
+      o.stem_channels == 0 || (o.stem_channels > 0 && o.stem_channels % o.norm_groups == 0),
+      "[kl_vae] expected stem_channels divisible by norm_groups ", o.norm_groups, ", got ",
+      o.stem_channels);
   check_argument(o.attention.empty() || o.attention.size() == o.channels.size(),
                  "[kl_vae] expected no attention flags or one a level, got ", o.attention.size(),
                  " flags for ", o.channels.size(), " levels");
