@@ -10,7 +10,7 @@ awk '/^```python/ { inside = 1; next } /^```/ { inside = 0 } inside' "$docs/weig
 "$python" - "$scratch/mae.pth" <<'PY'
 import sys, torch
 torch.manual_seed(0)
-dim, depth, tokens = 32, 2, 1 + 16
+dim, depth, tokens = 64, 2, 1 + 16
 state = {"cls_token": torch.randn(1, 1, dim), "pos_embed": torch.randn(1, tokens, dim),
          "patch_embed.proj.weight": torch.randn(dim, 3, 8, 8), "patch_embed.proj.bias": torch.randn(dim),
          "norm.weight": torch.ones(dim), "norm.bias": torch.zeros(dim), "mask_token": torch.zeros(1, 1, 16)}
@@ -21,11 +21,11 @@ for i in range(depth):
         state[f"blocks.{i}.{name}.bias"] = torch.zeros(shape[0])
 torch.save({"model": state}, sys.argv[1])
 PY
-"$python" "$scratch/convert.py" "$scratch/mae.pth" "$scratch/encoder.safetensors" 32 2 2 8
+"$python" "$scratch/convert.py" "$scratch/mae.pth" "$scratch/encoder.safetensors"
 
 cat >"$scratch/config.json" <<'JSON'
 {"phantom_images": 96, "phantom_validation_per_class": 2, "phantom_test_per_class": 2,
- "teacher": {"model": {"patch_size": 8, "dim": 32, "depth": 2, "heads": 2, "mean_pooling": false},
+ "teacher": {"model": {"patch_size": 8, "dim": 64, "depth": 2, "heads": 1, "mean_pooling": false},
              "training": {"steps": 1, "batch_size": 8, "warmup_steps": 0, "learning_rate": 1e-12, "weight_decay": 0, "ema_decay": 0}}}
 JSON
 finetune --init "$scratch/encoder.safetensors" --config "$scratch/config.json" --image-size 32 --out "$scratch/out" \
@@ -38,6 +38,6 @@ for name, value in before.items():
     if name == "mask_token":
         continue
     assert (after[name] - value).abs().max() < 1e-6, name
-assert after["head.weight"].shape == (8, 32)
+assert after["head.weight"].shape == (8, 64)
 PY
 echo "weights: ok"

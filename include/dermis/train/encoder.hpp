@@ -17,8 +17,15 @@ struct Encoder {
   Normalization normalization;
 };
 
-/// The encoder of a file that save_mae or save_classifier wrote, or that was converted as
-/// docs/weights.md shows. Throws std::runtime_error naming the file if it is neither.
+/// The encoder of
+/// - a file that save_mae or save_classifier wrote;
+/// - a folder of transformers (ViT, ViTMAE) or timm: config.json and model.safetensors; the pixels
+///   it is used to come from preprocessor_config.json or pretrained_cfg, else 0.5 and 0.5, for
+///   ViTMAE ImageNet's;
+/// - a safetensors file of facebookresearch/mae, or of timm, without config: sizes from the
+/// tensors,
+///   64 channels a head (width 1280: 80), ImageNet's mean and deviation.
+/// Throws std::runtime_error naming the file if it is none of these, or what of it does not fit.
 Encoder load_encoder(const std::filesystem::path& path, at::Device device = at::kCPU);
 
 }  // namespace dermis
