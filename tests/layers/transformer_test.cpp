@@ -61,6 +61,36 @@ TEST_CASE("position: sine-cosine table has the published values, columns first")
   CHECK_THROWS_WITH(sincos_position(6, 2, true), Catch::Contains("divisible by 4"));
 }
 
+TEST_CASE("position: tables of grids that are not square, in both orders") {
+  // 2 rows of 3; D = 4: one frequency of 1, so sin and cos of the coordinates themselves
+  const auto row = torch::tensor({0.0, 0.0, 0.0, 1.0, 1.0, 1.0});
+  const auto column = torch::tensor({0.0, 1.0, 2.0, 0.0, 1.0, 2.0});
+  const auto columns_first =
+      at::stack({column.sin(), column.cos(), row.sin(), row.cos()}, 1).to(torch::kFloat);
+  CHECK(at::allclose(sincos_position(4, GridSize{2, 3}, false)[0], columns_first));
+  const auto rows_first =
+      at::stack({row.sin(), row.cos(), column.sin(), column.cos()}, 1).to(torch::kFloat);
+  CHECK(at::allclose(sincos_position(4, GridSize{2, 3}, false, SinCosOrder::RowFirst)[0],
+                     rows_first));
+  CHECK_THROWS_WITH(sincos_position(4, GridSize{2, 0}, false), Catch::Contains("2 x 0"));
+
+  const auto table = torch::randn({1, 1 + 6, 4}, generator(1));
+  CHECK(at::equal(resample_position(table, {2, 3}, {2, 3}, 1), table));
+  const auto turned = resample_position(table, {2, 3}, {3, 2}, 1);
+  CHECK(turned.sizes() == table.sizes());
+  CHECK_FALSE(at::equal(turned, table));
+  CHECK_THROWS_WITH(resample_position(table, {2, 4}, {3, 2}, 1),
+                    Catch::Contains("1 + 2 x 4 rows, got [1, 7, 4]"));
+  CHECK_THROWS_WITH(resample_position(table, {2, 3}, {0, 2}, 1), Catch::Contains("0 x 2"));
+}
+
+TEST_CASE("patchify: images that are not square come back by their rows") {
+  const auto images = torch::randn({2, 1, 8, 12}, generator(1));
+  CHECK(at::equal(unpatchify_rows(patchify(images, 4), 4, 1, 2), images));
+  CHECK_THROWS_WITH(unpatchify_rows(patchify(images, 4), 4, 1, 4),
+                    Catch::Contains("[B, 4 n, 16], got [2, 6, 16]"));
+}
+
 TEST_CASE("position: resampling keeps the prefix, the grid of its own size, and a constant table") {
   const auto table = torch::randn({1, 1 + 16, 8}, generator(1));
   CHECK(at::equal(resample_position(table, 4, 1), table));

@@ -110,12 +110,45 @@ TEST_CASE("mae: a ViT starts from the encoder, at another size too") {
                     Catch::Contains("depth 3") && Catch::Contains("depth 2"));
 }
 
+TEST_CASE(
+    "mae: images that are not square, a perceptron of the decoder's own, all tokens on request") {
+  auto options = tiny();
+  options.encoder.image_width = 24;
+  options.decoder_mlp_ratio = 1.5;
+  options.norm_pix_loss = false;
+  MAE mae(options);
+  CHECK(mae->decoder_blocks->at<TransformerBlockImpl>(0).mlp->fc1->weight.size(0) == 12);
+  CHECK(mae->blocks->at<TransformerBlockImpl>(0).mlp->fc1->weight.size(0) == 64);
+  const auto images = torch::randn({2, 3, 16, 24}), noise = torch::rand({2, 24});
+  auto output = mae->forward(images, noise);
+  output.prediction = mae->target(images);
+  CHECK(at::allclose(mae->reconstruct(images, output), images, 1e-4, 1e-4));
+
+  const auto masked = random_mask(noise, options.mask_ratio);
+  std::vector<at::Tensor> encoder, decoder;
+  const auto latent = mae->encode(images, masked.kept, &encoder);
+  REQUIRE(encoder.size() == 3);
+  CHECK(at::equal(encoder[0], mae->embed(images, masked.kept)));
+  CHECK(at::equal(mae->norm->forward(encoder[2]), latent));
+  const auto prediction = mae->decode(latent, masked.restore, &decoder);
+  REQUIRE(decoder.size() == 2);
+  CHECK(at::equal(decoder[0], mae->decoder_tokens(latent, masked.restore)));
+  CHECK(decoder[1].sizes() == at::IntArrayRef({2, 25, 8}));
+  CHECK(at::equal(prediction, mae->decode(latent, masked.restore)));
+}
+
 TEST_CASE("mae: bad options are one clear error") {
   auto options = tiny();
   options.mask_ratio = 1;
   CHECK_THROWS_WITH(MAE(options), Catch::Contains("mask_ratio in (0, 1), got 1"));
   options.mask_ratio = 0.99;
   CHECK_THROWS_WITH(MAE(options), Catch::Contains("at least one visible patch"));
+  options = tiny();
+  options.encoder.dim = 18;
+  CHECK_THROWS_WITH(MAE(options), Catch::Contains("dim divisible by 4, got 18"));
+  options = tiny();
+  options.decoder_mlp_ratio = -1;
+  CHECK_THROWS_WITH(MAE(options), Catch::Contains("decoder_mlp_ratio of at least 0, got -1"));
   options = tiny();
   options.decoder_dim = 10;
   CHECK_THROWS_WITH(MAE(options), Catch::Contains("decoder_dim"));

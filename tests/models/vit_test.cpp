@@ -124,3 +124,24 @@ TEST_CASE("vit: bad options and images are one clear error") {
   CHECK_THROWS_WITH(vit->forward(torch::zeros({2, 1, 16, 16})),
                     Catch::Contains("[*, 3, 16, 16], got [2, 1, 16, 16]"));
 }
+
+TEST_CASE("vit: images need not be square, nor of the size of training") {
+  auto options = tiny;
+  options.image_width = 24;
+  ViT vit(options);
+  vit->eval();
+  test::check_module(vit, torch::randn({2, 3, 16, 24}));
+  CHECK(vit->pos_embed.sizes() == at::IntArrayRef({1, 1 + 4 * 6, 16}));
+  CHECK_THROWS_WITH(vit->forward(torch::zeros({1, 3, 24, 16})), Catch::Contains("[*, 3, 16, 24]"));
+  options.image_width = 22;
+  CHECK_THROWS_WITH(ViT(options), Catch::Contains("image_width 22 and patch_size 4"));
+
+  const auto images = torch::randn({2, 3, 16, 24});
+  auto same = with_image_size(vit, 16, 24, /*antialias=*/true);
+  CHECK(at::equal(same->forward(images), vit->forward(images)));
+  auto turned = with_image_size(vit, 24, 16, /*antialias=*/false);
+  CHECK_FALSE(turned->is_training());
+  CHECK(turned->forward(torch::randn({2, 3, 24, 16})).sizes() == at::IntArrayRef({2, 5}));
+  CHECK(at::equal(turned->pos_embed, resample_position(vit->pos_embed, {4, 6}, {6, 4}, 1)));
+  CHECK_FALSE(at::equal(turned->pos_embed.slice(1, 1), vit->pos_embed.slice(1, 1)));
+}

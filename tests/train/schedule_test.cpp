@@ -15,6 +15,16 @@ TEST_CASE("schedule: MAE's pre-training learning rate") {
   CHECK(learning_rate(1600, mae) == 0);
 }
 
+TEST_CASE("schedule: MAE's fine-tuning in fractional epochs") {
+  // util/lr_sched.py with lr 1e-3, min_lr 1e-6, warmup_epochs 5, epochs 50
+  const LearningRateOptions mae{
+      .learning_rate = 1e-3, .minimum = 1e-6, .warmup_steps = 5, .steps = 50};
+  CHECK(learning_rate(0.37, mae) == Approx(7.4e-5).epsilon(1e-12));
+  CHECK(learning_rate(4.999, mae) == Approx(0.0009998).epsilon(1e-12));
+  CHECK(learning_rate(17.25, mae) == Approx(0.000828201484981).epsilon(1e-9));
+  CHECK(learning_rate(49.5, mae) == Approx(1.30428190396e-06).epsilon(1e-9));
+}
+
 TEST_CASE("schedule: the minimum is reached and kept") {
   for (const Decay decay : {Decay::Cosine, Decay::Linear}) {
     const LearningRateOptions options{
