@@ -21,7 +21,7 @@ KeyMap written_map() {
 const KeyMap& read_map() {
   static const KeyMap map = [] {
     auto all = written_map();
-    detail::add_memory_encoder(all, "vit.");
+    detail::add_memory_block(all, "vit.layers.*", "blocks.*");
     detail::add_memory_block(all, "decoder.decoder_layers.*", "decoder_blocks.*");
     // What save_pretrained of transformers 5.23 makes of decoder_layers.
     detail::add_published_block(all, "decoder.decoder_encoder.layer.*", "decoder_blocks.*");

@@ -39,10 +39,6 @@ void add_published_encoder(KeyMap& map, const std::string& prefix) {
   map.push_back({prefix + "layernorm.*", "norm.*"});
 }
 
-void add_memory_encoder(KeyMap& map, const std::string& prefix) {
-  add_memory_block(map, prefix + "layers.*", "blocks.*");
-}
-
 ViTOptions encoder_from_config(const Json& config) {
   const std::string library = "transformers";
   expect(library, config, "hidden_act", {"gelu"});

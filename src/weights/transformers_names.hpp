@@ -16,7 +16,6 @@ void add_published_block(KeyMap& map, const std::string& theirs, const std::stri
 void add_memory_block(KeyMap& map, const std::string& theirs, const std::string& ours);
 /// Appends the rules of the embedding, the blocks and the final norm behind `prefix`.
 void add_published_encoder(KeyMap& map, const std::string& prefix);
-void add_memory_encoder(KeyMap& map, const std::string& prefix);
 
 /// The keys that ViTConfig and ViTMAEConfig share.
 ViTOptions encoder_from_config(const Json& config);

@@ -18,7 +18,7 @@ const KeyMap& read_map() {
     auto all = written_map("vit.");
     detail::add_published_encoder(all, "");
     for (const std::string prefix : {"vit.", ""}) {
-      detail::add_memory_encoder(all, prefix);
+      detail::add_memory_block(all, prefix + "layers.*", "blocks.*");
       all.push_back({prefix + "pooler.dense.*", ""});
     }
     return all;

@@ -259,23 +259,19 @@ inline void copy_encoder(const torch::nn::Module& from, const ViTOptions& e, ViT
   }
 }
 
-/// The same ViT for images of another size: all weights copied, the position table resampled.
+/// A copy of the ViT for images of another size: the position table is resampled.
 /// \param antialias  true: as timm resamples; false: as MAE's code and transformers do
 inline ViT with_image_size(const ViT& vit, std::int64_t height, std::int64_t width,
                            bool antialias) {
-  auto options = vit->options;
+  ViT resized(std::dynamic_pointer_cast<ViTImpl>(vit->clone()));
+  auto& options = resized->options;
   options.image_size = height;
   options.image_width = width == height ? 0 : width;
-  const auto& like = vit->cls_token;
-  ViT resized(options, ParameterOptions{
-                           .device = like.device(), .dtype = like.scalar_type(), .init = false});
-  copy_encoder(*vit, vit->options, resized, antialias);
-  if (vit->head) {
-    torch::NoGradGuard no_grad;
-    resized->head->weight.copy_(vit->head->weight);
-    resized->head->bias.copy_(vit->head->bias);
-  }
-  resized->train(vit->is_training());
+  validate(options);
+  torch::NoGradGuard no_grad;
+  resized->pos_embed.set_data(resample_position(resized->pos_embed, vit->options.grid_size(),
+                                                options.grid_size(),
+                                                /*prefix=*/1, antialias));
   return resized;
 }
 
