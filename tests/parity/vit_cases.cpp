@@ -5,12 +5,10 @@
 #include <tuple>
 
 #include "case.hpp"
-#include "dermis/distill/student.hpp"
 #include "dermis/models/attention_rollout.hpp"
 #include "dermis/train/optimizer.hpp"
 #include "dermis/train/schedule.hpp"
 #include "dermis/weights/mae_original.hpp"
-#include "dermis/weights/skindistilvit.hpp"
 #include "dermis/weights/timm.hpp"
 #include "dermis/weights/transformers_mae.hpp"
 #include "dermis/weights/transformers_vit.hpp"
@@ -257,26 +255,8 @@ StateDict original_finetuning(const Case& c) {
   return out;
 }
 
-/// SkinDistilViT's student as its script starts it: the first layers of the teacher.
-StateDict distilvit_student(const Case& c) {
-  const auto tensors = vit_from_distilvit(c.weights());
-  auto options = vit_options_from_transformers(c.config);
-  options.depth = c.config.at("layers").get<std::int64_t>();
-  const auto teacher = load(options, tensors);
-  StateDict out;
-  for (const auto count : c.config.at("keep").get<std::vector<std::int64_t>>())
-    append(out, vit_to_distilvit(state_dict(*student_from_layers(teacher, first_layers(count)))),
-           text("k", count, "."));
-  return out;
-}
-
-const Register _[] = {{"01a", timm_vit},
-                      {"01b", timm_vit},
-                      {"02", transformers_vit},
-                      {"03a", transformers_mae},
-                      {"03b", sincos},
-                      {"13a", original_mae},
-                      {"13b", original_finetuning},
-                      {"16d", distilvit_student}};
+const Register _[] = {{"01a", timm_vit},           {"01b", timm_vit}, {"02", transformers_vit},
+                      {"03a", transformers_mae},   {"03b", sincos},   {"13a", original_mae},
+                      {"13b", original_finetuning}};
 
 }  // namespace
