@@ -14,6 +14,14 @@ inline std::filesystem::path diffusers_weights(const std::filesystem::path& fold
   return folder / "diffusion_pytorch_model.safetensors";
 }
 
+/// `folder` itself, or its sub-folder `part` if it is a pipeline's folder.
+inline std::filesystem::path diffusers_part(const std::filesystem::path& folder,
+                                            const std::string& part) {
+  const bool pipeline = !std::filesystem::exists(folder / "config.json") &&
+                        std::filesystem::exists(folder / part / "config.json");
+  return pipeline ? folder / part : folder;
+}
+
 /// config.json, its "_class_name", where there is one, among `classes`.
 inline Json read_diffusers_config(const std::filesystem::path& folder,
                                   const std::vector<std::string>& classes) {

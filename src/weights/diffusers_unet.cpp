@@ -27,7 +27,8 @@ StateDict unet_to_diffusers(const StateDict& tensors) {
   return result;
 }
 
-UNet load_diffusers_unet(const std::filesystem::path& folder) {
+UNet load_diffusers_unet(const std::filesystem::path& given) {
+  const auto folder = detail::diffusers_part(given, "unet");
   const auto config =
       detail::read_diffusers_config(folder, {"UNet2DModel", "UNet2DConditionModel"});
   const auto table_path = class_embedder_file(folder);

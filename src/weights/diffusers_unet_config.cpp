@@ -78,12 +78,9 @@ void read_conditional(const Json& config, UNetOptions& o) {
   expect_value(config, "conv_in_kernel", {3});
   expect_value(config, "conv_out_kernel", {3});
   expect_value(config, "resnet_out_scale_factor", {1});
-  // Null would mean: no block in the middle at all.
-  check_runtime(
-      config.value("mid_block_type", "UNetMidBlock2DCrossAttn") == "UNetMidBlock2DCrossAttn" &&
-          !(config.contains("mid_block_type") && config.at("mid_block_type").is_null()),
-      "[config] key 'mid_block_type': expected \"UNetMidBlock2DCrossAttn\", got ",
-      config.at("mid_block_type").dump());
+  expect_value(config, "mid_block_type", {"UNetMidBlock2DCrossAttn"});
+  check_runtime(!config.contains("mid_block_type") || !config.at("mid_block_type").is_null(),
+                "[config] key 'mid_block_type': expected \"UNetMidBlock2DCrossAttn\", got null");
   o.class_token = false;
   o.cross_attention_dim = config.contains("cross_attention_dim")
                               ? uniform(config, "cross_attention_dim", levels)
@@ -91,13 +88,13 @@ void read_conditional(const Json& config, UNetOptions& o) {
   o.linear_projection = config.value("use_linear_projection", false);
   // Named for the width of a head, this key is the number of heads.
   o.head_dim = 0;
-  o.heads = 8;
-  if (config.contains("attention_head_dim")) {
-    if (config.at("attention_head_dim").is_array())
-      o.level_heads = per_level(config, "attention_head_dim", levels);
-    else
-      o.heads = required<std::int64_t>(config, "attention_head_dim");
-  }
+  o.heads = 1;
+  if (!config.contains("attention_head_dim"))
+    o.heads = 8;
+  else if (config.at("attention_head_dim").is_array())
+    o.level_heads = per_level(config, "attention_head_dim", levels);
+  else
+    o.heads = required<std::int64_t>(config, "attention_head_dim");
   if (config.contains("transformer_layers_per_block")) {
     if (config.at("transformer_layers_per_block").is_array())
       o.level_depths = per_level(config, "transformer_layers_per_block", levels);

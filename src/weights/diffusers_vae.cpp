@@ -87,7 +87,8 @@ StateDict vae_to_diffusers(const StateDict& tensors) {
   return tensors;
 }
 
-KLVAE load_diffusers_vae(const std::filesystem::path& folder) {
+KLVAE load_diffusers_vae(const std::filesystem::path& given) {
+  const auto folder = detail::diffusers_part(given, "vae");
   const auto config = detail::read_diffusers_config(folder, {"AutoencoderKL"});
   auto vae = detail::naming(folder / "config.json", [&] {
     return KLVAE(vae_options_from_diffusers(config), ParameterOptions{.init = false});

@@ -101,7 +101,7 @@ UNetOptions unet_options_from_latent_diffusion(const Json& params, std::int64_t 
                            : std::vector<std::int64_t>{1, 2, 4, 8};
   check_runtime(!factors.empty() && factors.front() == 1,
                 "[config] key 'channel_mult': expected the first factor to be 1, got ",
-                params.at("channel_mult").dump());
+                Json(factors).dump());
   const auto reductions = required<std::vector<std::int64_t>>(params, "attention_resolutions");
   o.channels.clear(), o.attention.clear();
   for (std::size_t level = 0; level < factors.size(); ++level) {
