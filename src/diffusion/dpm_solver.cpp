@@ -14,7 +14,13 @@ DPMSolver::DPMSolver(DiffusionProcess process, const DPMSolverOptions& options)
     for (const auto t : timesteps_) sigmas_.push_back(table.sigma_at(static_cast<double>(t)));
   } else {
     const auto& all = table.sigmas();
-    sigmas_ = spaced_sigmas(options.sigmas, all.back(), all.front(), options.steps);
+    if (options.sigmas == SigmaSpacing::Lu) {
+      for (const double log :
+           evenly_spaced(table.logs().back(), table.logs().front(), options.steps))
+        sigmas_.push_back(std::exp(log));
+    } else {
+      sigmas_ = spaced_sigmas(options.sigmas, all.back(), all.front(), options.steps);
+    }
     // diffusers rounds the steps where it knows that they are whole, and cuts them off elsewhere.
     const bool round = options.sigmas != SigmaSpacing::Exponential &&
                        process.schedule().options().betas != Betas::Cosine;

@@ -1,10 +1,11 @@
 #pragma once
 /// \file
 /// How rectified flows are trained in practice: weights of the loss over the times s (SD3, arXiv
-/// 2403.03206, section 3.1), and what the network's output is taken to be.
+/// 2403.03206, section 3.1), shifts of the times, and how the network's output is used.
 
 #include <numbers>
 #include <string_view>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -52,11 +53,11 @@ inline at::Tensor flow_weight(FlowWeighting weighting, const at::Tensor& s) {
   }
 }
 
-/// What the network's output is taken to be, with kohya's names.
+/// How the network's output is used in the loss, with kohya's names.
 enum class FlowPrediction {
-  Raw,         ///< the velocity eps - x0
-  Additive,    ///< the velocity less x_s
-  SigmaScaled  ///< the velocity; the loss compares the x0 that follows from it
+  Raw,         ///< as it is: the velocity eps - x0
+  Additive,    ///< x_s is added
+  SigmaScaled  ///< the clean sample that follows from a velocity, x_s - s output
 };
 
 inline std::string_view name(FlowPrediction prediction) {
@@ -78,6 +79,23 @@ inline FlowPrediction flow_prediction_from_name(std::string_view text) {
 }
 inline void from_name(FlowPrediction& prediction, std::string_view text) {
   prediction = flow_prediction_from_name(text);
+}
+
+/// What enters the loss, of outputs and x_s [B, ...] at times s [B].
+inline at::Tensor applied(FlowPrediction prediction, const at::Tensor& output, const at::Tensor& x,
+                          const at::Tensor& s) {
+  if (prediction == FlowPrediction::Raw) return output;
+  if (prediction == FlowPrediction::Additive) return output + x;
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape.front() = s.size(0);
+  return x - s.view(shape).to(x.options()) * output;
+}
+
+/// Times s moved towards the noise: shift s / (1 + (shift - 1) s). A dynamic (Flux) shift is this
+/// one with shift e^mu.
+inline at::Tensor shifted_times(const at::Tensor& s, double shift) {
+  check_argument(shift > 0, "[flow] expected a positive shift, got ", shift);
+  return shift * s / (1.0 + (shift - 1.0) * s);
 }
 
 }  // namespace dermis

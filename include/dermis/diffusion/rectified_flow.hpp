@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <numbers>
 #include <string_view>
 #include <type_traits>
 
@@ -16,17 +17,25 @@ namespace dermis {
 /// From which density training times are drawn.
 enum class TimeDensity {
   Uniform,
-  LogitNormal  ///< s = sigmoid(N(mean, std)): more often in the middle, where the task is hardest
+  LogitNormal,  ///< s = sigmoid(N(mean, std)): more often in the middle, where the task is hardest
+  Mode          ///< s = 1 - u - mode_scale (cos^2(pi u / 2) - 1 + u): SD3's heavy-tailed one
 };
 
 inline std::string_view name(TimeDensity density) {
-  return density == TimeDensity::Uniform ? "uniform" : "logit_normal";
+  switch (density) {
+    case TimeDensity::Uniform:
+      return "uniform";
+    case TimeDensity::LogitNormal:
+      return "logit_normal";
+    default:
+      return "mode";
+  }
 }
 
 inline TimeDensity time_density_from_name(std::string_view text) {
-  for (const auto d : {TimeDensity::Uniform, TimeDensity::LogitNormal})
+  for (const auto d : {TimeDensity::Uniform, TimeDensity::LogitNormal, TimeDensity::Mode})
     if (name(d) == text) return d;
-  check_argument(false, "[time_density] expected uniform or logit_normal, got ", text);
+  check_argument(false, "[time_density] expected uniform, logit_normal or mode, got ", text);
   return {};
 }
 inline void from_name(TimeDensity& density, std::string_view text) {
@@ -41,6 +50,7 @@ struct RectifiedFlowOptions {
   double shift = 1;          ///< sampling times s -> shift s / (1 + (shift - 1) s); above 1: more
                              ///< steps near the noise (SD3: 3 at 1024 px)
   double time_scale = 1000;  ///< the network is given time_scale * s
+  double mode_scale = 1.29;  ///< of density Mode
 };
 
 /// Names and values of all fields, for reading and writing options.
@@ -52,6 +62,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("logit_std", o.logit_std);
   visit("shift", o.shift);
   visit("time_scale", o.time_scale);
+  visit("mode_scale", o.mode_scale);
 }
 
 /// x_s = (1 - s) x0 + s eps; the network predicts dx/ds = eps - x0. A type of its own, because sign
@@ -70,11 +81,15 @@ class RectifiedFlow {
 
   const RectifiedFlowOptions& options() const { return options_; }
 
-  /// Training times in 0..1 for draws u [B] of U[0, 1), by the density's inverse distribution: fp32
-  /// [B].
+  /// Training times in 0..1 for draws u [B] of U[0, 1), by the density's inverse distribution (Mode
+  /// falls with u): fp32 [B].
   at::Tensor times(const at::Tensor& u) const {
     const auto draws = u.to(at::kDouble);
     if (options_.density == TimeDensity::Uniform) return draws.to(at::kFloat);
+    if (options_.density == TimeDensity::Mode) {
+      const auto cosine = (draws * (0.5 * std::numbers::pi)).cos();
+      return (1.0 - draws - options_.mode_scale * (cosine.square() - 1.0 + draws)).to(at::kFloat);
+    }
     return at::sigmoid(options_.logit_mean + options_.logit_std * at::special_ndtri(draws))
         .to(at::kFloat);
   }

@@ -45,7 +45,8 @@ inline void from_name(SigmaSpacing& spacing, std::string_view text) {
   spacing = sigma_spacing_from_name(text);
 }
 
-/// `count` levels from `high` down to `low`, both included, spaced as `spacing` (not Steps) says.
+/// `count` levels from `high` down to `low`, both included, spaced as `spacing` (Karras or
+/// Exponential) says.
 inline std::vector<double> spaced_sigmas(SigmaSpacing spacing, double high, double low,
                                          std::int64_t count) {
   check_argument(high >= low && low > 0, "[sigmas] expected positive levels, got ", high, " to ",
@@ -76,6 +77,7 @@ class SigmaTable {
 
   /// By training step: rising.
   const std::vector<double>& sigmas() const { return sigmas_; }
+  const std::vector<double>& logs() const { return logs_; }
 
   /// sigma at a step that may lie between two; the ends are held.
   double sigma_at(double step) const {
@@ -88,9 +90,10 @@ class SigmaTable {
   /// The step, possibly between two, at which log sigma has been reached; the ends are held.
   double step_of(double sigma) const {
     const double log_sigma = std::log(std::max(sigma, 1e-10));
-    const auto above = std::upper_bound(logs_.begin(), logs_.end(), log_sigma) - logs_.begin();
-    const auto low = static_cast<std::size_t>(
-        std::clamp<std::ptrdiff_t>(above - 1, 0, static_cast<std::ptrdiff_t>(logs_.size()) - 2));
+    // From the end: without terminal signal the last sigma may be below the one before it.
+    auto low = logs_.size() - 1;
+    while (low > 0 && logs_[low] > log_sigma) --low;
+    low = std::min(low, logs_.size() - 2);
     const double share = (logs_[low] - log_sigma) / rounded(logs_[low] - logs_[low + 1]);
     const double w = std::clamp(share, 0.0, 1.0), at_low = static_cast<double>(low);
     return (1.0 - w) * at_low + w * (at_low + 1.0);
