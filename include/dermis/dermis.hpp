@@ -38,6 +38,7 @@
 #include "dermis/diffusion/linear_denoiser.hpp"
 #include "dermis/diffusion/noise_schedule.hpp"
 #include "dermis/diffusion/objective.hpp"
+#include "dermis/diffusion/original_flow.hpp"
 #include "dermis/diffusion/rectified_flow.hpp"
 #include "dermis/diffusion/sampler.hpp"
 #include "dermis/diffusion/scheduler_config.hpp"

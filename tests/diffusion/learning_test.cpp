@@ -120,7 +120,7 @@ TEST_CASE("learning: options of models and processes survive JSON") {
   };
   CHECK(round_trip(ldm_schedule()).at("betas").template get<std::string>() == "scaled_linear");
   round_trip(ldm_cin256());
-  round_trip(DDPMOptions{.steps = 20, .large_variance = true});
+  round_trip(DDPMOptions{.steps = 20, .variance = Variance::LearnedRange});
   CHECK(round_trip(DDIMOptions{.eta = 0.5, .spacing = Spacing::LDM})
             .at("spacing")
             .template get<std::string>() == "ldm");

@@ -71,3 +71,28 @@ TEST_CASE("noise schedule: names round-trip, mistakes are named") {
         }) == "[schedule] expected steps in 0..999, got 0..1000");
   CHECK_THROWS_AS(schedule.alpha_bars(torch::tensor({0.5f})), std::invalid_argument);
 }
+
+TEST_CASE("noise schedule: without terminal signal the last step is pure noise") {
+  for (const auto betas : {Betas::Linear, Betas::ScaledLinear, Betas::Cosine}) {
+    const NoiseSchedule plain({.betas = betas});
+    const NoiseSchedule schedule({.betas = betas, .zero_terminal_snr = true});
+    CHECK(schedule.alpha_bar(999) == 0.0);
+    CHECK(schedule.beta(999) == 1.0);
+    CHECK(schedule.alpha_bar(0) == Approx(plain.alpha_bar(0)).epsilon(1e-12));
+    // sqrt(alpha_bar) is shifted and scaled: differences keep their ratio.
+    const auto root = [](const NoiseSchedule& s, std::int64_t t) {
+      return std::sqrt(s.alpha_bar(t));
+    };
+    const double scale = root(plain, 0) / (root(plain, 0) - root(plain, 999));
+    CHECK(root(schedule, 400) - root(schedule, 700) ==
+          Approx(scale * (root(plain, 400) - root(plain, 700))).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("noise schedule: single precision has diffusers' numbers") {
+  // diffusers 0.42.1, DDPMScheduler(), alphas_cumprod[0] and snr there; exactly it would be 9999.
+  const NoiseSchedule schedule({.single_precision = true});
+  CHECK(schedule.snr(0) == Approx(9997.3408).epsilon(1e-7));
+  CHECK(schedule.beta(0) == static_cast<double>(1e-4f));
+  CHECK(NoiseSchedule().snr(0) == Approx(9999.0).epsilon(1e-9));
+}

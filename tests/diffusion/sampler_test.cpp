@@ -29,6 +29,13 @@ TEST_CASE("sampler: which steps are visited") {
   CHECK(sampling_steps(1000, 4, Spacing::Trailing) == Steps{999, 749, 499, 249});
   CHECK(sampling_steps(1000, 3, Spacing::Trailing) == Steps{999, 666, 332});
   CHECK(sampling_steps(10, 10, Spacing::Trailing) == Steps{9, 8, 7, 6, 5, 4, 3, 2, 1, 0});
+  // numpy 2.4: linspace(0, 999, 5).round() and arange(1000, 0, -1000 / 48).round() - 1, whose
+  // halves go either way.
+  CHECK(sampling_steps(1000, 5, Spacing::Linspace) == Steps{999, 749, 500, 250, 0});
+  CHECK(sampling_steps(1000, 1, Spacing::Linspace) == Steps{0});
+  CHECK(sampling_steps(1000, 4, Spacing::Leading, 1) == Steps{751, 501, 251, 1});
+  CHECK_THROWS_WITH(sampling_steps(1000, 1000, Spacing::Leading, 1),
+                    Catch::Contains("1000 steps with offset 1 go beyond the last of 1000"));
   const auto ldm = sampling_steps(1000, 20, Spacing::LDM);
   REQUIRE(ldm.size() == 20);
   for (std::size_t i = 0; i < 20; ++i) CHECK(ldm[i] == 951 - 50 * static_cast<std::int64_t>(i));
@@ -36,7 +43,7 @@ TEST_CASE("sampler: which steps are visited") {
   CHECK(sampling_steps(1000, 15, Spacing::LDM).size() == 16);
   CHECK(sampling_steps(1000, 300, Spacing::LDM).front() == 997);
   CHECK(sampling_steps(1000, 1000, Spacing::LDM).front() == 999);
-  for (const auto spacing : {Spacing::Leading, Spacing::Trailing, Spacing::LDM})
+  for (const auto spacing : {Spacing::Leading, Spacing::Trailing, Spacing::Linspace, Spacing::LDM})
     for (const std::int64_t count : {1, 7, 300, 999, 1000}) {
       const auto steps = sampling_steps(1000, count, spacing);
       CHECK(std::is_sorted(steps.rbegin(), steps.rend()));
@@ -154,7 +161,7 @@ TEST_CASE("ddpm: draws the distribution whose exact denoiser it is given") {
   CHECK(y.std().item<double>() == Approx(0.5).epsilon(0.04));
 }
 
-TEST_CASE("samplers: clip bounds the last step, large variance widens the others") {
+TEST_CASE("samplers: clip bounds the last step, a large variance widens the others") {
   const DiffusionProcess process;
   const auto start = 3 * randn({1, 1, 4, 4});
   const auto noise = noise_from(test::generator(1));
@@ -164,7 +171,8 @@ TEST_CASE("samplers: clip bounds the last step, large variance widens the others
         0.5);
   CHECK(DDIM(process, {.steps = 5}).sample(wavy, start).abs().max().item<double>() > 0.5);
   const auto zeros = torch::zeros({1, 1, 4, 4}), ones = torch::ones({1, 1, 4, 4});
-  const DDPM small(process, {.steps = 5}), large(process, {.steps = 5, .large_variance = true});
+  const DDPM small(process, {.steps = 5}),
+      large(process, {.steps = 5, .variance = Variance::FixedLarge});
   CHECK(large.step(zeros, 2, zeros, ones).max().item<double>() >
         small.step(zeros, 2, zeros, ones).max().item<double>());
   CHECK_THROWS_AS(small.step(zeros, 2, zeros, {}), std::invalid_argument);
@@ -189,4 +197,75 @@ TEST_CASE("samplers: progress counts every step, may stop the work, and no graph
     if (p.done == 2) throw Interrupted("stop");
   };
   CHECK_THROWS_AS(sampler.sample(learned, randn({1, 1, 4, 4}), {}, stop), Interrupted);
+}
+
+TEST_CASE("ddim: whole strides and the end at step 0, as diffusers takes them") {
+  const DiffusionProcess process;
+  const auto& schedule = process.schedule();
+  // 7 steps of 1000: a stride of 142, while the steps visited are 143 apart.
+  const DDIM whole(process, {.steps = 7, .last_alpha_bar_one = false, .whole_stride = true});
+  CHECK(whole.timesteps()[1] == 856);
+  CHECK(whole.alpha_bar_after(0) == schedule.alpha_bar(857));
+  CHECK(whole.alpha_bar_after(6) == schedule.alpha_bar(0));
+  const DDIM visited(process, {.steps = 7, .last_alpha_bar_one = false});
+  CHECK(visited.alpha_bar_after(0) == schedule.alpha_bar(856));
+  CHECK(visited.alpha_bar_after(6) == schedule.alpha_bar(0));
+}
+
+TEST_CASE("ddim: noise taken anew from the clipped x0 is consistent with it") {
+  const DiffusionProcess process;
+  const auto x = 3 * randn({1, 1, 4, 4}).to(torch::kDouble);
+  const auto output = randn({1, 1, 4, 4}, 1).to(torch::kDouble);
+  const DDIM sampler(process, {.steps = 4, .clip = 0.5, .noise_from_clipped = true});
+  const auto seen = sampler.estimate(output, 1, x);
+  CHECK(seen.x0.abs().max().item<double>() <= 0.5);
+  const double a = sampler.alpha_bar(1);
+  CHECK(difference(std::sqrt(a) * seen.x0 + std::sqrt(1 - a) * seen.noise, x) < 1e-12);
+  const DDIM plain(process, {.steps = 4, .clip = 0.5});
+  CHECK(torch::equal(plain.estimate(output, 1, x).noise, output));
+}
+
+TEST_CASE("ddpm: a learned range lies between the fixed variances") {
+  const DiffusionProcess process;
+  const auto x = randn({1, 2, 4, 4}), output = randn({1, 2, 4, 4}, 1),
+             noise = randn({1, 2, 4, 4}, 2);
+  const auto step = [&](Variance variance, const at::Tensor& out) {
+    return DDPM(process, {.steps = 5, .variance = variance}).step(out, 2, x, noise);
+  };
+  const auto with = [&](double v) { return at::cat({output, at::full_like(output, v)}, 1); };
+  const auto small = step(Variance::FixedSmall, output), large = step(Variance::FixedLarge, output);
+  CHECK(difference(step(Variance::LearnedRange, with(-1)), small) < 1e-5);
+  CHECK(difference(step(Variance::LearnedRange, with(1)), large) < 1e-5);
+  CHECK(difference(step(Variance::Learned, with(0.25)) - step(Variance::Learned, with(0)),
+                   0.5 * noise) < 1e-5);
+  CHECK_THROWS_WITH(step(Variance::LearnedRange, output),
+                    Catch::Contains("expected 4 channels") && Catch::Contains("got 2"));
+}
+
+TEST_CASE("ddpm: noise after the last step, unless that is step 0") {
+  const DiffusionProcess process;
+  const auto adds = [&](Spacing spacing, bool at_last) {
+    const DDPM sampler(process, {.steps = 5, .spacing = spacing, .noise_at_last = at_last});
+    return sampler.adds_noise(4);
+  };
+  CHECK(adds(Spacing::Trailing, true));
+  CHECK_FALSE(adds(Spacing::Trailing, false));
+  CHECK_FALSE(adds(Spacing::Leading, true));
+}
+
+TEST_CASE("threshold: each image is clipped at its own quantile and divided by it") {
+  const auto x =
+      torch::tensor({{-4.0, 0.0, 1.0, 2.0, 3.0}, {0.1, 0.2, 0.3, 0.4, -0.5}}, torch::kDouble);
+  // |x| sorted 0 1 2 3 4: the quantile 0.75 is 3, held to at most 2; that of the second image is
+  // below 1, where thresholding is clipping to -1..1.
+  CHECK(difference(dynamic_threshold(x, 0.75, 10),
+                   torch::tensor(
+                       {{-1.0, 0.0, 1.0 / 3, 2.0 / 3, 1.0}, {0.1, 0.2, 0.3, 0.4, -0.5}})) < 1e-7);
+  CHECK(difference(dynamic_threshold(x, 0.75, 2)[0], torch::tensor({-1.0, 0.0, 0.5, 1.0, 1.0})) <
+        1e-12);
+  CHECK_THROWS_WITH(dynamic_threshold(x, 1.5, 1), Catch::Contains("ratio in 0..1"));
+  const DiffusionProcess process;
+  const auto out = DDIM(process, {.steps = 3, .threshold_ratio = 0.9, .threshold_max = 2})
+                       .sample(wavy, 5 * randn({1, 1, 4, 4}));
+  CHECK(out.abs().max().item<double>() == Approx(1.0).epsilon(1e-5));
 }

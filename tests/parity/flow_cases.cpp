@@ -76,11 +76,7 @@ void flux_direction(const Case& parity_case, const StateDict& inputs, StateDict&
 
   const RectifiedFlow flow;
   const auto latents = parity::at(inputs, "latents"), noise = parity::at(inputs, "noise");
-  const auto first = parity::at(inputs, "u");
   const auto batch_size = latents.size(0);
-  const auto plain = flow.corrupt(latents, noise, first);
-  out.emplace_back("flow.target", plain.target);
-  out.emplace_back("flow.noisy", plain.x);
 
   // The first three draws are special values; training takes those that follow.
   const auto drawn_uniforms = uniforms.slice(0, 3, 3 + batch_size);
@@ -103,6 +99,8 @@ void flux_direction(const Case& parity_case, const StateDict& inputs, StateDict&
     out.emplace_back("kohya." + name + ".timesteps", batch.time);
     out.emplace_back("kohya." + name + ".noisy", batch.x);
     if (name != "shift") continue;
+    out.emplace_back("flow.noisy", batch.x);
+    out.emplace_back("flow.target", batch.target);
     const auto output = parity::at(inputs, "model_pred");
     for (const auto prediction :
          {FlowPrediction::Raw, FlowPrediction::Additive, FlowPrediction::SigmaScaled})
