@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -181,6 +182,23 @@ at::Tensor to_tensor(const Image& image) {
   at::Tensor pixels = at::empty({kChannels, image.height, image.width}, at::kByte);
   to_planes(image, pixels.data_ptr<std::uint8_t>());
   return pixels;
+}
+
+at::Tensor resize(const at::Tensor& images, int64_t height, int64_t width, Filter filter,
+                  bool antialias) {
+  check_argument((images.dim() == 3 || images.dim() == 4) && height > 0 && width > 0,
+                 "[resize] expected images [B, 3, H, W] and a size above 0, got ", images.sizes(),
+                 " and ", width, " x ", height);
+  check_argument(filter == Filter::Bilinear || filter == Filter::Bicubic,
+                 "[resize] expected Filter::Bilinear or Filter::Bicubic for a tensor");
+  if (images.dim() == 3)
+    return resize(images.unsqueeze(0), height, width, filter, antialias).squeeze(0);
+  const std::array<int64_t, 2> size{height, width};
+  if (filter == Filter::Bilinear)
+    return antialias ? at::_upsample_bilinear2d_aa(images, size, /*align_corners=*/false)
+                     : at::upsample_bilinear2d(images, size, /*align_corners=*/false);
+  return antialias ? at::_upsample_bicubic2d_aa(images, size, /*align_corners=*/false)
+                   : at::upsample_bicubic2d(images, size, /*align_corners=*/false);
 }
 
 at::Tensor right_angle_view(const at::Tensor& images, int64_t view) {

@@ -55,15 +55,31 @@ std::array<double, 3> illuminant(const Image& image, const ColourConstancyOption
   return light;
 }
 
+std::array<double, 3> colour_gains(const std::array<double, 3>& light) {
+  std::array<double, 3> gains{};
+  // A channel without light holds zeros only.
+  for (std::size_t c = 0; c < 3; ++c) gains[c] = light[c] > 0 ? 1 / (std::sqrt(3.0) * light[c]) : 1;
+  return gains;
+}
+
+std::vector<double> colour_constant_values(const Image& image,
+                                           const ColourConstancyOptions& options) {
+  const std::array<double, 3> gains = colour_gains(illuminant(image, options));
+  std::vector<double> values(image.rgb.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = std::min(image.rgb[i] * gains[i % 3], 255.0);
+  return values;
+}
+
 Image colour_constancy(const Image& image, const ColourConstancyOptions& options) {
-  const std::array<double, 3> light = illuminant(image, options);
+  const std::array<double, 3> gains = colour_gains(illuminant(image, options));
   std::array<std::array<std::uint8_t, 256>, 3> table{};
   for (std::size_t c = 0; c < 3; ++c) {
-    // A channel without light holds zeros only.
-    const double gain = light[c] > 0 ? 1 / (std::sqrt(3.0) * light[c]) : 1;
-    for (int value = 0; value < 256; ++value)
+    for (int value = 0; value < 256; ++value) {
+      const double exact = std::min(value * gains[c], 255.0);
       table[c][static_cast<std::size_t>(value)] =
-          static_cast<std::uint8_t>(std::nearbyint(std::min(value * gain, 255.0)));
+          static_cast<std::uint8_t>(options.truncate ? exact : std::nearbyint(exact));
+    }
   }
   Image result = image;
   for (std::size_t i = 0; i < result.rgb.size(); i += 3) {

@@ -22,10 +22,15 @@ void check_image(const Image& image, const char* tag) {
                  " pixels, got ", image.rgb.size(), " bytes");
 }
 
-Image allocate_image(std::int64_t width, std::int64_t height, const std::string& name,
-                     const DecodeOptions& options) {
+void check_pixels(std::int64_t width, std::int64_t height, const std::string& name,
+                  const DecodeOptions& options) {
   check_runtime(height == 0 || width <= options.max_pixels / height, "[image] ", name,
                 ": expected at most ", options.max_pixels, " pixels, got ", width, " x ", height);
+}
+
+Image allocate_image(std::int64_t width, std::int64_t height, const std::string& name,
+                     const DecodeOptions& options) {
+  check_pixels(width, height, name, options);
   Image image;
   image.width = width;
   image.height = height;
@@ -91,6 +96,21 @@ Image apply_orientation(Image image, int orientation) {
 
 }  // namespace detail
 
+namespace {
+
+/// True for a JPEG, false for a PNG; throws on anything else.
+bool is_jpeg(std::string_view bytes, const std::string& name) {
+  const auto starts = [&](std::string_view magic) {
+    return bytes.substr(0, magic.size()) == magic;
+  };
+  if (starts("\xFF\xD8\xFF")) return true;
+  if (starts("\x89PNG\r\n\x1A\n")) return false;
+  throw std::runtime_error(text("[image] ", name, ": expected a JPEG or PNG file, got ",
+                                detail::describe_foreign_file(bytes)));
+}
+
+}  // namespace
+
 Image make_image(std::int64_t width, std::int64_t height, std::uint8_t fill) {
   check_argument(width > 0 && height > 0, "[image] expected an image of at least 1 x 1, got ",
                  width, " x ", height);
@@ -102,19 +122,16 @@ Image make_image(std::int64_t width, std::int64_t height, std::uint8_t fill) {
 }
 
 Image decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options) {
-  const auto starts = [&](std::string_view magic) {
-    return bytes.substr(0, magic.size()) == magic;
-  };
-  detail::DecodedImage decoded;
-  if (starts("\xFF\xD8\xFF")) {
-    decoded = detail::decode_jpeg(bytes, name, options);
-  } else if (starts("\x89PNG\r\n\x1A\n")) {
-    decoded = detail::decode_png(bytes, name, options);
-  } else {
-    throw std::runtime_error(text("[image] ", name, ": expected a JPEG or PNG file, got ",
-                                  detail::describe_foreign_file(bytes)));
-  }
+  detail::DecodedImage decoded = is_jpeg(bytes, name) ? detail::decode_jpeg(bytes, name, options)
+                                                      : detail::decode_png(bytes, name, options);
+  if (!options.upright) return std::move(decoded.image);
   return detail::apply_orientation(std::move(decoded.image), decoded.orientation);
+}
+
+Samples decode_samples(std::string_view bytes, const std::string& name,
+                       const DecodeOptions& options) {
+  return is_jpeg(bytes, name) ? detail::decode_jpeg_samples(bytes, name, options)
+                              : detail::decode_png_samples(bytes, name, options);
 }
 
 Image read_image(const std::filesystem::path& path, const DecodeOptions& options) {

@@ -112,6 +112,19 @@ bool read_pixels(Decoder& decoder, Image& image, std::vector<std::uint8_t>& row)
   return true;
 }
 
+/// The four components of each pixel, inverted as Adobe writes them.
+bool read_cmyk(Decoder& decoder, std::vector<std::uint8_t>& bytes) {
+  if (setjmp(decoder.errors.escape) != 0) return false;
+  jpeg_decompress_struct& codec = decoder.codec;
+  jpeg_start_decompress(&codec);
+  while (codec.output_scanline < codec.output_height) {
+    JSAMPROW target = bytes.data() + 4 * std::size_t{codec.output_width} * codec.output_scanline;
+    if (jpeg_read_scanlines(&codec, &target, 1) != 1) return false;
+  }
+  jpeg_finish_decompress(&codec);
+  return true;
+}
+
 int find_orientation(const jpeg_decompress_struct& codec) {
   constexpr std::string_view magic("Exif\0\0", 6);
   for (jpeg_saved_marker_ptr marker = codec.marker_list; marker != nullptr; marker = marker->next) {
@@ -120,6 +133,10 @@ int find_orientation(const jpeg_decompress_struct& codec) {
       return detail::exif_orientation(data.substr(magic.size()));
   }
   return 1;
+}
+
+void check_complete(bool ok, const std::string& name, const Decoder& decoder) {
+  check_runtime(ok, "[image] ", name, ": expected a complete JPEG, got: ", decoder.errors.message);
 }
 
 struct Encoder {
@@ -165,10 +182,7 @@ bool write_pixels(Encoder& encoder, const Image& image, int quality) {
 detail::DecodedImage detail::decode_jpeg(std::string_view bytes, const std::string& name,
                                          const DecodeOptions& options) {
   Decoder decoder;
-  const auto check = [&](bool ok) {
-    check_runtime(ok, "[image] ", name,
-                  ": expected a complete JPEG, got: ", decoder.errors.message);
-  };
+  const auto check = [&](bool ok) { check_complete(ok, name, decoder); };
   check(read_header(decoder, bytes));
   const jpeg_decompress_struct& codec = decoder.codec;
   DecodedImage decoded{allocate_image(codec.image_width, codec.image_height, name, options),
@@ -176,6 +190,22 @@ detail::DecodedImage detail::decode_jpeg(std::string_view bytes, const std::stri
   std::vector<std::uint8_t> row(codec.num_components == 4 ? 4 * std::size_t{codec.image_width} : 0);
   check(read_pixels(decoder, decoded.image, row));
   return decoded;
+}
+
+Samples detail::decode_jpeg_samples(std::string_view bytes, const std::string& name,
+                                    const DecodeOptions& options) {
+  Decoder decoder;
+  check_complete(read_header(decoder, bytes), name, decoder);
+  const jpeg_decompress_struct& codec = decoder.codec;
+  check_runtime(codec.num_components == 4, "[image] ", name,
+                ": expected a JPEG of 4 components, got ", codec.num_components);
+  check_pixels(codec.image_width, codec.image_height, name, options);
+  std::vector<std::uint8_t> stored(4 * std::size_t{codec.image_width} * codec.image_height);
+  check_complete(read_cmyk(decoder, stored), name, decoder);
+  Samples samples{codec.image_width, codec.image_height, 4, {}};
+  for (const std::uint8_t value : stored)
+    samples.values.push_back(static_cast<std::uint16_t>(255 - value));
+  return samples;
 }
 
 std::string encode_jpeg(const Image& image, int quality) {

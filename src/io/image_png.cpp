@@ -79,6 +79,20 @@ bool read_pixels(Reader& reader, Image& image, std::vector<png_bytep>& rows) {
   return true;
 }
 
+/// Big-endian samples, as the file has them.
+bool read_gray16(Reader& reader, std::vector<png_bytep>& rows) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  png_set_interlace_handling(reader.png);
+  png_read_update_info(reader.png, reader.info);
+  png_read_image(reader.png, rows.data());
+  png_read_end(reader.png, reader.info);
+  return true;
+}
+
+void check_complete(bool ok, const std::string& name, const Reader& reader) {
+  check_runtime(ok, "[image] ", name, ": expected a complete PNG, got: ", reader.message);
+}
+
 int find_orientation(Reader& reader) {
 #ifdef PNG_eXIf_SUPPORTED
   png_bytep exif = nullptr;
@@ -151,9 +165,7 @@ detail::DecodedImage detail::decode_png(std::string_view bytes, const std::strin
                                         const DecodeOptions& options) {
   Reader reader;
   reader.rest = bytes;
-  const auto check = [&](bool ok) {
-    check_runtime(ok, "[image] ", name, ": expected a complete PNG, got: ", reader.message);
-  };
+  const auto check = [&](bool ok) { check_complete(ok, name, reader); };
   check(read_header(reader));
   DecodedImage decoded;
   decoded.image = allocate_image(png_get_image_width(reader.png, reader.info),
@@ -163,6 +175,30 @@ detail::DecodedImage detail::decode_png(std::string_view bytes, const std::strin
   check(read_pixels(reader, decoded.image, rows));
   decoded.orientation = find_orientation(reader);
   return decoded;
+}
+
+Samples detail::decode_png_samples(std::string_view bytes, const std::string& name,
+                                   const DecodeOptions& options) {
+  Reader reader;
+  reader.rest = bytes;
+  check_complete(read_header(reader), name, reader);
+  const int depth = png_get_bit_depth(reader.png, reader.info);
+  check_runtime(depth == 16 && png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_GRAY,
+                "[image] ", name, ": expected a grey PNG of 16 bits, got ", depth, " bits and ",
+                static_cast<int>(png_get_channels(reader.png, reader.info)), " channels");
+  Samples samples{png_get_image_width(reader.png, reader.info),
+                  png_get_image_height(reader.png, reader.info),
+                  1,
+                  {}};
+  check_pixels(samples.width, samples.height, name, options);
+  std::vector<png_byte> stored(2 * static_cast<std::size_t>(samples.width * samples.height));
+  std::vector<png_bytep> rows;
+  for (std::int64_t y = 0; y < samples.height; ++y)
+    rows.push_back(stored.data() + 2 * y * samples.width);
+  check_complete(read_gray16(reader, rows), name, reader);
+  for (std::size_t i = 0; i < stored.size(); i += 2)
+    samples.values.push_back(static_cast<std::uint16_t>(stored[i] << 8 | stored[i + 1]));
+  return samples;
 }
 
 std::string encode_png(const Image& image, const PngText& text) {

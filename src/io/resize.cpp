@@ -42,6 +42,10 @@ double lanczos(double x) {
   return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
 }
 
+double box(double x) {
+  return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
 struct Kernel {
   double (*value)(double);
   double support;
@@ -55,8 +59,20 @@ Kernel kernel_of(Filter filter) {
       return {bicubic, 2.0};
     case Filter::Lanczos:
       return {lanczos, 3.0};
+    case Filter::Box:
+      return {box, 0.5};
+    case Filter::Nearest:
+      break;  // not a convolution
   }
   throw std::invalid_argument("[resize] expected a filter of the enumeration Filter");
+}
+
+void check_inside(const Image& image, const Box& box, const char* tag) {
+  check_argument(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 &&
+                     box.width <= image.width && box.height <= image.height &&
+                     box.x <= image.width - box.width && box.y <= image.height - box.height,
+                 "[", tag, "] expected a rectangle inside ", image.width, " x ", image.height,
+                 ", got ", box.width, " x ", box.height, " at (", box.x, ", ", box.y, ")");
 }
 
 /// Which source samples make an output sample, and with what weights.
@@ -67,8 +83,10 @@ struct Span {
 
 class Spans {
  public:
-  Spans(std::int64_t in, std::int64_t out, const Kernel& kernel) {
-    const double scale = static_cast<double>(in) / static_cast<double>(out);
+  /// Of `in` samples those from `begin` on, `length` of them, become `out`.
+  Spans(std::int64_t in, std::int64_t begin, std::int64_t length, std::int64_t out,
+        const Kernel& kernel) {
+    const double scale = static_cast<double>(length) / static_cast<double>(out);
     const double filter_scale = std::max(scale, 1.0);
     const double support = kernel.support * filter_scale;
     const double inverse = 1.0 / filter_scale;
@@ -77,7 +95,7 @@ class Spans {
     spans_.reserve(static_cast<std::size_t>(out));
     std::vector<double> exact(static_cast<std::size_t>(stride));
     for (std::int64_t i = 0; i < out; ++i) {
-      const double center = (static_cast<double>(i) + 0.5) * scale;
+      const double center = static_cast<double>(begin) + (static_cast<double>(i) + 0.5) * scale;
       const std::int64_t first =
           std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0);
       const std::int64_t count =
@@ -109,8 +127,9 @@ std::uint8_t clip8(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> precision_bits, 0, 255));
 }
 
-Image resize_horizontally(const Image& image, std::int64_t width, const Kernel& kernel) {
-  const Spans spans(image.width, width, kernel);
+Image resize_horizontally(const Image& image, const Box& box, std::int64_t width,
+                          const Kernel& kernel) {
+  const Spans spans(image.width, box.x, box.width, width, kernel);
   Image result = make_image(width, image.height);
   std::uint8_t* out = result.rgb.data();
   for (std::int64_t y = 0; y < image.height; ++y) {
@@ -133,8 +152,9 @@ Image resize_horizontally(const Image& image, std::int64_t width, const Kernel& 
   return result;
 }
 
-Image resize_vertically(const Image& image, std::int64_t height, const Kernel& kernel) {
-  const Spans spans(image.height, height, kernel);
+Image resize_vertically(const Image& image, const Box& box, std::int64_t height,
+                        const Kernel& kernel) {
+  const Spans spans(image.height, box.y, box.height, height, kernel);
   Image result = make_image(image.width, height);
   const auto row_bytes = static_cast<std::size_t>(3 * image.width);
   std::vector<std::int32_t> sums(row_bytes);
@@ -152,33 +172,77 @@ Image resize_vertically(const Image& image, std::int64_t height, const Kernel& k
   return result;
 }
 
+/// Which source sample each output sample is: Pillow adds up the step, and so do we.
+std::vector<std::int64_t> nearest(std::int64_t begin, std::int64_t length, std::int64_t out) {
+  const double step = static_cast<double>(length) / static_cast<double>(out);
+  double at = static_cast<double>(begin) + step * 0.5;
+  std::vector<std::int64_t> samples;
+  for (std::int64_t i = 0; i < out; ++i, at += step)
+    samples.push_back(std::min(static_cast<std::int64_t>(at), begin + length - 1));
+  return samples;
+}
+
+Image resize_nearest(const Image& image, const Box& box, std::int64_t width, std::int64_t height) {
+  const std::vector<std::int64_t> columns = nearest(box.x, box.width, width);
+  Image result = make_image(width, height);
+  std::uint8_t* out = result.rgb.data();
+  for (const std::int64_t y : nearest(box.y, box.height, height)) {
+    for (const std::int64_t x : columns) out = std::copy_n(image.pixel(x, y), 3, out);
+  }
+  return result;
+}
+
+/// Half of a margin of at least 0.
+std::int64_t half_of(std::int64_t margin, CropRounding rounding) {
+  const std::int64_t down = margin / 2;
+  return rounding == CropRounding::HalfToEven && margin % 2 == 1 && down % 2 == 1 ? down + 1 : down;
+}
+
 }  // namespace
 
 Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter filter) {
+  return resize_box(image, {0, 0, image.width, image.height}, width, height, filter);
+}
+
+Image resize_box(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
+                 Filter filter, PassOrder order) {
   detail::check_image(image, "resize");
   check_argument(width > 0 && height > 0, "[resize] expected a size of at least 1 x 1, got ", width,
                  " x ", height);
+  check_inside(image, box, "resize");
+  if (filter == Filter::Nearest) return resize_nearest(image, box, width, height);
   const Kernel kernel = kernel_of(filter);
-  if (width == image.width && height == image.height) return image;
-  if (width == image.width) return resize_vertically(image, height, kernel);
-  const Image wide = resize_horizontally(image, width, kernel);
-  return height == image.height ? wide : resize_vertically(wide, height, kernel);
+  const bool across = width != image.width || box.width != width;
+  const bool down = height != image.height || box.height != height;
+  const bool down_first = order == PassOrder::Pillow13 && height < image.height &&
+                          image.height - height > 2 * (image.width - width);
+  Image result = image;
+  if (down && down_first) result = resize_vertically(result, box, height, kernel);
+  if (across) result = resize_horizontally(result, box, width, kernel);
+  if (down && !down_first) result = resize_vertically(result, box, height, kernel);
+  return result;
 }
 
 Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
            std::int64_t height) {
   detail::check_image(image, "crop");
-  check_argument(x >= 0 && y >= 0 && width > 0 && height > 0 && width <= image.width &&
-                     height <= image.height && x <= image.width - width &&
-                     y <= image.height - height,
-                 "[crop] expected a rectangle inside ", image.width, " x ", image.height, ", got ",
-                 width, " x ", height, " at (", x, ", ", y, ")");
+  check_inside(image, {x, y, width, height}, "crop");
   Image result = make_image(width, height);
   for (std::int64_t row = 0; row < height; ++row) {
     const std::uint8_t* in = image.pixel(x, y + row);
     std::copy(in, in + 3 * width, result.pixel(0, row));
   }
   return result;
+}
+
+Image center_crop(const Image& image, std::int64_t width, std::int64_t height,
+                  CropRounding rounding) {
+  detail::check_image(image, "crop");
+  check_argument(width > 0 && height > 0 && width <= image.width && height <= image.height,
+                 "[crop] expected a size within ", image.width, " x ", image.height, ", got ",
+                 width, " x ", height);
+  return crop(image, half_of(image.width - width, rounding),
+              half_of(image.height - height, rounding), width, height);
 }
 
 Image center_square(const Image& image) {

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "dermis/core/random.hpp"
-#include "dermis/io/dermoscopy.hpp"
+#include "dermis/io/image.hpp"
 
 namespace dermis {
 

@@ -73,6 +73,14 @@ at::Tensor to_tensor(const Image& image);
 /// any device.
 Image to_image(const at::Tensor& pixels);
 
+/// Images [B, 3, H, W] (or [3, H, W]) resized to height x width as torch's interpolate with
+/// align_corners false: Bilinear or Bicubic (antialiased: Keys' a = -0.5, otherwise -0.75). uint8
+/// stays uint8; floats are neither rounded nor clamped, so that Bicubic leaves the range. For
+/// Pillow's pixels resize the Image. Throws std::invalid_argument for another filter, shape or
+/// size.
+at::Tensor resize(const at::Tensor& images, int64_t height, int64_t width, Filter filter,
+                  bool antialias = true);
+
 /// View `view` of square images [B, 3, S, S]: mirrored for odd ones, turned by view / 2 right
 /// angles. 0 is the image itself, 0 to 7 are all eight.
 at::Tensor right_angle_view(const at::Tensor& images, int64_t view);

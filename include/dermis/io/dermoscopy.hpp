@@ -12,15 +12,6 @@
 
 namespace dermis {
 
-/// A rectangle of pixels; (x, y) is its upper left corner.
-struct Box {
-  std::int64_t x = 0, y = 0, width = 0, height = 0;
-
-  bool operator==(const Box& other) const {
-    return x == other.x && y == other.y && width == other.width && height == other.height;
-  }
-};
-
 /// Bounding box of the lit field. A pixel is lit when its largest channel is above a fifth of the
 /// image's 95th percentile, a row or column when 5 % of its pixels are; the field is the run of
 /// rows and columns that holds most lit pixels. So single bright pixels and text in the border are
@@ -32,8 +23,9 @@ Box lit_field(const Image& image);
 Image crop_border(const Image& image);
 
 struct ColourConstancyOptions {
-  double p = 6;      ///< Minkowski norm, at least 1: 1 is gray world, infinity max-RGB
-  double gamma = 1;  ///< above 0; the light is estimated from (value / 255)^gamma
+  double p = 6;           ///< Minkowski norm, at least 1: 1 is gray world, infinity max-RGB
+  double gamma = 1;       ///< above 0; the light is estimated from (value / 255)^gamma
+  bool truncate = false;  ///< cut to whole values (numpy's astype) instead of rounding
 };
 
 /// Colour of the light by Shades of Gray (Finlayson and Trezzi 2004): the Minkowski mean
@@ -41,9 +33,17 @@ struct ColourConstancyOptions {
 /// light, 1 / sqrt(3) each.
 std::array<double, 3> illuminant(const Image& image, const ColourConstancyOptions& options = {});
 
-/// The image as under grey light: each channel times 1 / (sqrt(3) illuminant), rounded half to
-/// even, at most 255 (Barata et al. 2015 use it so on dermoscopic images, with p = 6). p below 1 or
-/// gamma not above 0 are std::invalid_argument.
+/// What each channel is multiplied by under that light: 1 / (sqrt(3) light), 1 where it is 0.
+std::array<double, 3> colour_gains(const std::array<double, 3>& light);
+
+/// The image as under grey light, before rounding: each channel times its gain, at most 255; in the
+/// order of Image::rgb.
+std::vector<double> colour_constant_values(const Image& image,
+                                           const ColourConstancyOptions& options = {});
+
+/// The image as under grey light: each channel times its gain, rounded half to even, at most 255
+/// (Barata et al. 2015 use it so on dermoscopic images, with p = 6). p below 1 or gamma not above 0
+/// are std::invalid_argument.
 Image colour_constancy(const Image& image, const ColourConstancyOptions& options = {});
 
 /// What is taken for hair: dark, thin, long. Lengths are shares of the image's shorter side.

@@ -35,10 +35,19 @@ struct Image {
 /// An image filled with one grey value (0: black). Sizes above 0, otherwise std::invalid_argument.
 Image make_image(std::int64_t width, std::int64_t height, std::uint8_t fill = 0);
 
-/// Limits of decoding.
+/// A rectangle of pixels; (x, y) is its upper left corner.
+struct Box {
+  std::int64_t x = 0, y = 0, width = 0, height = 0;
+
+  bool operator==(const Box& other) const {
+    return x == other.x && y == other.y && width == other.width && height == other.height;
+  }
+};
+
 struct DecodeOptions {
   std::int64_t max_pixels =
-      178956970;  ///< refused above this, before memory is taken (Pillow's own limit)
+      178956970;        ///< refused above this, before memory is taken (Pillow's own limit)
+  bool upright = true;  ///< turn by the EXIF orientation; false: the pixels as stored
 };
 
 /// Decodes a JPEG or PNG, told apart by its first bytes. EXIF orientation is applied; grey, palette
@@ -50,6 +59,20 @@ Image decode_image(std::string_view bytes, const std::string& name,
 
 /// Reads and decodes a file; errors name the path.
 Image read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
+
+/// Samples of a file that do not fit RGB8, row by row.
+struct Samples {
+  std::int64_t width = 0;
+  std::int64_t height = 0;
+  int channels = 0;
+  std::vector<std::uint16_t> values;  ///< width * height * channels
+};
+
+/// What decode_image() would convert or cut: cyan, magenta, yellow and black of a JPEG with four
+/// components (0 no ink, 255 full, as Pillow's CMYK), or the 16-bit values of a grey PNG. As
+/// stored, not turned. Everything else is std::runtime_error naming `name`.
+Samples decode_samples(std::string_view bytes, const std::string& name,
+                       const DecodeOptions& options = {});
 
 /// Key and value, stored as tEXt (ASCII) or iTXt (UTF-8). Keys: 1 to 79 ASCII characters.
 using PngText = std::vector<std::pair<std::string, std::string>>;
