@@ -43,6 +43,7 @@
 #include "dermis/diffusion/sampler.hpp"
 #include "dermis/diffusion/scheduler_config.hpp"
 #include "dermis/diffusion/sigma_schedule.hpp"
+#include "dermis/distill/depth_heads.hpp"
 #include "dermis/distill/losses.hpp"
 #include "dermis/distill/student.hpp"
 #include "dermis/io/contact_sheet.hpp"

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# What we write loads strictly in timm, transformers and diffusers, and they compute what we compute. Needs pip once.
+# What we write loads strictly in timm, transformers and diffusers, which compute what we compute; what diffusers saves again
+# comes back unchanged. Needs pip once.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python=$("$here/python_with_peers.sh")
-"$DERMIS_BUILD/tests/published_sample" "$work"
-OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 "$python" "$here/round_trip.py" "$work"
+export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+"$DERMIS_BUILD/tests/round_trip_vit" "$work/vit"
+"$python" "$here/round_trip_vit.py" "$work/vit"
+"$python" "$here/round_trip_diffusers.py" "$DERMIS_BUILD/tests/round_trip_diffusers" "$work/diffusers"
+echo "round trip: ok"

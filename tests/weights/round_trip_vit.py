@@ -1,4 +1,4 @@
-"""Reads the models that published_sample wrote, strictly, and compares outputs: round_trip.py FOLDER."""
+"""Reads the models that round_trip_vit wrote, strictly, and compares outputs: round_trip_vit.py FOLDER."""
 import importlib.abc
 import importlib.machinery
 import json
@@ -81,30 +81,5 @@ def transformers_models():
             loss=(check["loss"], output.loss))
 
 
-def diffusers_models():
-    from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel
-    name = "diffusers_vae"
-    check = load_file(folder / name / "check.safetensors")
-    model, info = AutoencoderKL.from_pretrained(folder / name, output_loading_info=True)
-    strictly(info)
-    posterior = model.eval().encode(check["images"]).latent_dist
-    compare(name, mean=(check["mean"], posterior.mean), logvar=(check["logvar"], posterior.logvar),
-            decoded=(check["decoded"], model.decode(check["mean"]).sample))
-    name = "diffusers_unet"
-    check = load_file(folder / name / "check.safetensors")
-    model, info = UNet2DModel.from_pretrained(folder / name, output_loading_info=True)
-    strictly(info)
-    compare(name, output=(check["output"], model.eval()(check["x"], check["t"], check["labels"]).sample))
-    name = "diffusers_unet_context"
-    check = load_file(folder / name / "check.safetensors")
-    model, info = UNet2DConditionModel.from_pretrained(folder / name, output_loading_info=True)
-    strictly(info)
-    table = load_file(folder / name / "class_embedder.safetensors")["weight"]
-    context = table[check["labels"]].unsqueeze(1)
-    compare(name, output=(check["output"], model.eval()(check["x"], check["t"], context).sample))
-
-
 timm_models()
 transformers_models()
-diffusers_models()
-print("round trip: ok")

@@ -8,8 +8,6 @@
 #include <iostream>
 
 #include "dermis/core/file.hpp"
-#include "dermis/weights/diffusers_unet.hpp"
-#include "dermis/weights/diffusers_vae.hpp"
 #include "dermis/weights/timm.hpp"
 #include "dermis/weights/transformers_mae.hpp"
 #include "dermis/weights/transformers_vit.hpp"
@@ -74,31 +72,11 @@ void transformers_mae(const std::filesystem::path& folder, const MAEOptions& opt
                                                {"loss", output.loss}});
 }
 
-void diffusers_vae(const std::filesystem::path& folder, const KLVAEOptions& options) {
-  auto vae = random(KLVAE(options), 4);
-  save_diffusers_vae(folder, vae);
-  const auto images = normal({1, 3, 16, 24});
-  const auto posterior = vae->encode(images);
-  write_tensors(folder / "check.safetensors", {{"images", images},
-                                               {"mean", posterior.mean},
-                                               {"logvar", posterior.logvar},
-                                               {"decoded", vae->decode(posterior.mean)}});
-}
-
-void diffusers_unet(const std::filesystem::path& folder, const UNetOptions& options) {
-  auto unet = random(UNet(options), 7);
-  save_diffusers_unet(folder, unet);
-  const auto x = normal({2, options.in_channels, 8, 8}), t = torch::tensor({3, 700});
-  const auto labels = torch::tensor({0, 2});
-  write_tensors(folder / "check.safetensors",
-                {{"x", x}, {"t", t}, {"labels", labels}, {"output", unet->forward(x, t, labels)}});
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::cerr << "usage: published_sample OUT\n";
+    std::cerr << "usage: round_trip_vit OUT\n";
     return 2;
   }
   const std::filesystem::path out = argv[1];
@@ -118,17 +96,5 @@ int main(int argc, char** argv) {
   encoder.num_classes = 0;
   transformers_mae(out / "transformers_mae",
                    {.encoder = encoder, .decoder_dim = 16, .decoder_depth = 1, .decoder_heads = 2});
-  diffusers_vae(out / "diffusers_vae", {.channels = {8, 16}, .norm_groups = 4});
-  diffusers_unet(out / "diffusers_unet", {.channels = {8, 16},
-                                          .attention = {0, 1},
-                                          .head_dim = 8,
-                                          .num_classes = 3,
-                                          .norm_groups = 4});
-  diffusers_unet(out / "diffusers_unet_context", {.channels = {8, 16},
-                                                  .attention = {0, 1},
-                                                  .head_dim = 8,
-                                                  .num_classes = 3,
-                                                  .cross_attention_dim = 12,
-                                                  .norm_groups = 4});
   return 0;
 }
