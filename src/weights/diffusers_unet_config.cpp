@@ -48,8 +48,15 @@ void read_blocks(const Json& config, bool up, bool conditional, std::size_t leve
   if (by_resnet == Flags(levels, 0)) by_resnet.clear();
 }
 
+/// Null is not the default here: it means no block in the middle at all.
+void expect_middle(const Json& config, const std::string& type) {
+  expect_value(config, "mid_block_type", {type});
+  check_runtime(!config.contains("mid_block_type") || !config.at("mid_block_type").is_null(),
+                "[config] key 'mid_block_type': expected \"", type, "\", got null");
+}
+
 void read_plain(const Json& config, UNetOptions& o) {
-  expect_value(config, "mid_block_type", {"UNetMidBlock2D"});
+  expect_middle(config, "UNetMidBlock2D");
   o.mid_attention = config.value("add_attention", true);
   o.heads = 1;
   o.head_dim = config.contains("attention_head_dim")
@@ -78,9 +85,7 @@ void read_conditional(const Json& config, UNetOptions& o) {
   expect_value(config, "conv_in_kernel", {3});
   expect_value(config, "conv_out_kernel", {3});
   expect_value(config, "resnet_out_scale_factor", {1});
-  expect_value(config, "mid_block_type", {"UNetMidBlock2DCrossAttn"});
-  check_runtime(!config.contains("mid_block_type") || !config.at("mid_block_type").is_null(),
-                "[config] key 'mid_block_type': expected \"UNetMidBlock2DCrossAttn\", got null");
+  expect_middle(config, "UNetMidBlock2DCrossAttn");
   o.class_token = false;
   o.cross_attention_dim = config.contains("cross_attention_dim")
                               ? uniform(config, "cross_attention_dim", levels)
@@ -223,13 +228,11 @@ Json unet_options_to_diffusers(const UNetOptions& o) {
        {"up_block_types", block_names(o, true, conditional)}});
   if (conditional) {
     check_argument(o.mid_attention, "[diffusers] UNet2DConditionModel expects mid_attention");
-    config["attention_head_dim"] = o.level_heads;
-    if (o.level_heads.empty()) {
-      Flags heads;
+    auto heads = o.level_heads;
+    if (heads.empty() && o.head_dim > 0)
       for (std::size_t level = 0; level < o.channels.size(); ++level)
         heads.push_back(std::max<std::int64_t>(o.heads_at(level), 1));
-      config["attention_head_dim"] = o.head_dim > 0 ? Json(heads) : Json(o.heads);
-    }
+    config["attention_head_dim"] = levels_or(heads, o.heads);
     config["cross_attention_dim"] = o.cross_attention_dim;
     config["mid_block_type"] = "UNetMidBlock2DCrossAttn";
     config["transformer_layers_per_block"] = levels_or(o.level_depths, o.transformer_depth);

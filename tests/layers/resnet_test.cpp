@@ -32,6 +32,21 @@ TEST_CASE("resnet: zero_init starts as the shortcut") {
   CHECK(block->conv_shortcut.is_empty());
 }
 
+TEST_CASE("resnet: a block that resamples starts as the average or the repetition") {
+  ResnetOptions options{.in_channels = 8, .out_channels = 8, .norm_groups = 4, .zero_init = true};
+  const auto x = randn({1, 8, 4, 6});
+  options.resample = Resample::Down;
+  const auto pairs = (x.slice(3, 0, 6, 2) + x.slice(3, 1, 6, 2)) / 2;
+  CHECK(difference(ResnetBlock(options)->forward(x),
+                   (pairs.slice(2, 0, 4, 2) + pairs.slice(2, 1, 4, 2)) / 2) < 1e-6);
+  options.resample = Resample::Up;
+  const auto doubled = ResnetBlock(options)->forward(x);
+  CHECK(torch::equal(doubled, x.repeat_interleave(2, 2).repeat_interleave(2, 3)));
+  const std::vector<std::int64_t> size = {7, 12};
+  CHECK(ResnetBlock(options)->forward(x, {}, at::IntArrayRef(size)).sizes() ==
+        at::IntArrayRef({1, 8, 7, 12}));
+}
+
 TEST_CASE("resnet: scale_shift of zero changes nothing but the sum of time does") {
   const ResnetOptions plain{.in_channels = 8, .out_channels = 8, .norm_groups = 4};
   auto adaptive = plain;

@@ -154,6 +154,8 @@ TEST_CASE("diffusers: what a key says and we cannot do is refused by name") {
         "[config] key 'center_input_sample': expected false, got true");
   CHECK(refused(plain, "time_embedding_type", "fourier") ==
         R"([config] key 'time_embedding_type': expected "positional", got "fourier")");
+  CHECK(refused(plain, "mid_block_type", nullptr) ==
+        R"([config] key 'mid_block_type': expected "UNetMidBlock2D", got null)");
   CHECK(refused(plain, "time_embedding_dim", 128) ==
         "[config] key 'time_embedding_dim': expected 512, got 128");
   CHECK(refused(plain, "num_class_embeds", 1) ==
