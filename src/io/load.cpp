@@ -47,20 +47,56 @@ std::string listed(
   return line;
 }
 
-/// The names of `keep` below which not every target would be loaded.
-std::set<std::string> kept_modules(const StateDict& targets, const std::vector<std::string>& keep,
-                                   const std::unordered_map<std::string, at::Tensor>& fitting) {
-  std::set<std::string> result;
+/// What each target would get.
+struct Matches {
+  std::unordered_map<std::string, at::Tensor> fitting;
+  std::unordered_map<std::string, std::string> misfits;  // ": expected ..., got ..."
+  std::set<std::string> adapted;
+};
+
+Matches match(const StateDict& targets, const std::unordered_map<std::string, at::Tensor>& values,
+              const std::string& source, const LoadOptions& options) {
+  Matches matches;
+  for (const auto& [name, target] : targets) {
+    const auto found = values.find(name);
+    if (found == values.end()) continue;
+    at::Tensor value = found->second;
+    if (options.adapt && value.sizes() != target.sizes()) {
+      const at::Tensor adapted = options.adapt(name, value, target);
+      if (adapted.defined()) {
+        check_argument(fits(target, adapted), "[load] ", source, ": expected adapt to make ",
+                       described(target), " of ", name, ", got ", described(adapted));
+        value = adapted;
+        matches.adapted.insert(name);
+      }
+    }
+    if (fits(target, value)) {
+      matches.fitting.emplace(name, value);
+    } else {
+      matches.misfits.emplace(name,
+                              text(": expected ", described(target), ", got ", described(value)));
+    }
+  }
+  return matches;
+}
+
+/// The targets at or below a name of `keep` not all of whose targets would be loaded.
+std::set<std::string> kept_targets(const StateDict& targets, const std::vector<std::string>& keep,
+                                   const Matches& matches) {
+  std::set<std::string> kept;
   for (const std::string& module : keep) {
-    bool known = false;
+    std::vector<std::string> below;
+    bool whole = true;
     for (const auto& [name, target] : targets) {
       if (!is_below(name, module)) continue;
-      known = true;
-      if (fitting.count(name) == 0) result.insert(module);
+      below.push_back(name);
+      whole = whole && matches.fitting.count(name) != 0;
     }
-    check_argument(known, "[load] expected names of the module in keep, got '", module, "'");
+    check_argument(!below.empty(), "[load] expected names of the module in keep, got '", module,
+                   "'");
+    if (!whole) kept.insert(below.begin(), below.end());
   }
-  return result;
+  return kept;
 }
 
 }  // namespace
@@ -77,54 +113,32 @@ std::string LoadReport::text() const {
 
 LoadReport load(const StateDict& targets, const StateDict& values, const std::string& source,
                 const LoadOptions& options) {
-  std::unordered_map<std::string, at::Tensor> found, fitting;
+  std::unordered_map<std::string, at::Tensor> found;
   for (const auto& [name, value] : values) {
     check_argument(value.defined(), "[load] ", source, ": expected a defined tensor for '", name,
                    "'");
     check_runtime(found.emplace(name, value).second, "[load] ", source, ": key '", name,
                   "' appears twice");
   }
-  std::unordered_map<std::string, std::string> mismatches;
-  std::set<std::string> adapted, wanted;
-  for (const auto& [name, target] : targets) {
-    wanted.insert(name);
-    const auto match = found.find(name);
-    if (match == found.end()) continue;
-    at::Tensor value = match->second;
-    if (options.adapt && value.sizes() != target.sizes()) {
-      const at::Tensor result = options.adapt(name, value, target);
-      check_argument(!result.defined() || fits(target, result), "[load] ", source,
-                     ": expected adapt to make ", described(target), " of ", name, ", got ",
-                     result.defined() ? described(result) : "");
-      if (result.defined()) adapted.insert(name);
-      if (result.defined()) value = result;
-    }
-    if (fits(target, value)) {
-      fitting.emplace(name, value);
-    } else {
-      mismatches.emplace(name, text(": expected ", described(target), ", got ", described(value)));
-    }
-  }
+  const Matches matches = match(targets, found, source, options);
+  const std::set<std::string> kept = kept_targets(targets, options.keep, matches);
 
-  const std::set<std::string> kept = kept_modules(targets, options.keep, fitting);
-  const auto is_kept = [&](const std::string& name) {
-    return std::any_of(kept.begin(), kept.end(),
-                       [&](const std::string& module) { return is_below(name, module); });
-  };
   LoadReport report;
   std::vector<std::string> lacking, misfits;  // of the report's, those that nobody allowed
+  std::set<std::string> wanted;
   for (const auto& [name, target] : targets) {
-    const bool leave = is_kept(name);
+    const bool leave = kept.count(name) != 0;
+    wanted.insert(name);
     if (leave) report.kept.push_back(name);
     if (found.count(name) == 0) {
       report.missing.push_back(name);
       if (!leave && options.strict) lacking.push_back(name);
-    } else if (fitting.count(name) == 0) {
-      report.mismatched.push_back(name + mismatches.at(name));
+    } else if (const auto misfit = matches.misfits.find(name); misfit != matches.misfits.end()) {
+      report.mismatched.push_back(name + misfit->second);
       if (!leave) misfits.push_back(report.mismatched.back());
     } else if (!leave) {
       report.loaded.push_back(name);
-      if (adapted.count(name) != 0) report.adapted.push_back(name);
+      if (matches.adapted.count(name) != 0) report.adapted.push_back(name);
     }
   }
   for (const auto& [name, value] : values) {
@@ -142,7 +156,9 @@ LoadReport load(const StateDict& targets, const StateDict& values, const std::st
 
   const torch::NoGradGuard no_grad;
   for (const auto& [name, target] : targets) {
-    if (fitting.count(name) != 0 && !is_kept(name)) at::Tensor(target).copy_(fitting.at(name));
+    const auto value = matches.fitting.find(name);
+    if (value != matches.fitting.end() && kept.count(name) == 0)
+      at::Tensor(target).copy_(value->second);
   }
   return report;
 }
