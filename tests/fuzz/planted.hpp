@@ -5,8 +5,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
-#include <vector>
 
 namespace dermis::fuzz {
 
