@@ -125,6 +125,7 @@ at::Tensor DPMSolver::step(const std::vector<at::Tensor>& answers, std::size_t i
   const auto now = weights(i), next = weights(i + 1);
   const double h = next.lambda() - now.lambda();  // infinite where no noise is left
   const double times = is_sde() ? 2.0 : 1.0, k = times * h;
+  if (h == 0.0) return x;  // the spacing ends at the last level already
   const bool heun = options_.correction == DPMCorrection::Heun;
   const auto order = order_at(i);
 

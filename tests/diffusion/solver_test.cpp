@@ -27,28 +27,32 @@ struct GaussianData {
   }
 };
 
-/// Many fine steps, so that whole ones can be visited without rounding errors that count.
-DiffusionProcess fine_process(Prediction prediction = Prediction::Epsilon) {
-  return DiffusionProcess(NoiseSchedule({.steps = 64001, .beta_start = 1.5e-6, .beta_end = 3e-4}),
-                          prediction);
+std::pair<double, double> weights(double sigma) {
+  const double signal = 1 / std::sqrt(1 + sigma * sigma);
+  return {signal, signal * sigma};
 }
 
-/// Error at the noise level of step 0, where the flow's value is known.
-double dpm_error(const DiffusionProcess& process, DPMSolverOptions options) {
+/// Error at the noise level of step 0, where the flow's value is known. The steps are even in log
+/// sigma; the denoiser knows their exact levels, not the rounded steps it is given.
+double dpm_error(DPMSolverOptions options, Prediction prediction) {
   options.last_sigma_zero = options.lower_order_final = false;
+  options.sigmas = SigmaSpacing::Lu;
   const GaussianData data;
+  const DiffusionProcess process(ddpm_schedule(), prediction);
   const DPMSolver solver(process, options);
-  const auto start = torch::tensor({1.3, -0.4, 0.2, 2.0}, torch::kDouble).view({1, 1, 2, 2});
-  const auto end = solver.sample(data.denoiser(process), start);
-  const auto weights = [](double sigma) {
-    const double signal = 1 / std::sqrt(1 + sigma * sigma);
-    return std::pair{signal, signal * sigma};
+  std::size_t i = 0;
+  const Denoiser denoiser = [&](const at::Tensor& x, const at::Tensor&) {
+    const auto [a, b] = weights(solver.sigmas()[i++]);
+    const auto noise = b * (x - data.mean * a) / std::pow(data.spread(a, b), 2);
+    const Level level{torch::tensor(a, torch::kDouble), torch::tensor(b, torch::kDouble)};
+    return process.target(level, {(x - b * noise) / a, noise});
   };
+  const auto start = torch::tensor({1.3, -0.4, 0.2, 2.0}, torch::kDouble).view({1, 1, 2, 2});
+  const auto end = solver.sample(denoiser, start);
   const auto [a, b] = weights(solver.sigmas().front());
   const auto [c, d] = weights(solver.sigmas().back());
-  const auto exact =
-      data.mean * c + data.spread(c, d) / data.spread(a, b) * (start - data.mean * a);
-  return difference(end, exact);
+  return difference(
+      end, data.mean * c + data.spread(c, d) / data.spread(a, b) * (start - data.mean * a));
 }
 
 /// Knows the clean sample, whatever it is asked.
@@ -63,22 +67,23 @@ Denoiser oracle(const Process& process, const at::Tensor& x0) {
 }  // namespace
 
 TEST_CASE("dpm solver: the error falls with the power of the steps that the order promises") {
-  for (const auto prediction : {Prediction::Epsilon, Prediction::Velocity, Prediction::Sample}) {
-    const auto process = fine_process(prediction);
+  for (const auto prediction : {Prediction::Epsilon, Prediction::Velocity, Prediction::Sample})
     for (const auto algorithm : {DPMAlgorithm::Clean, DPMAlgorithm::Noise})
       for (const auto correction : {DPMCorrection::Midpoint, DPMCorrection::Heun})
         for (const std::int64_t order : {1, 2, 3}) {
           const auto error = [&](std::int64_t steps) {
             return dpm_error(
-                process,
-                {.steps = steps, .order = order, .algorithm = algorithm, .correction = correction});
+                {.steps = steps, .order = order, .algorithm = algorithm, .correction = correction},
+                prediction);
           };
-          const double slope = std::log2(error(160) / error(320));
+          const double slope = std::log2(error(100) / error(200));
           INFO(name(algorithm) << " " << name(correction) << " order " << order << ": " << slope);
-          CHECK(slope > static_cast<double>(order) - 0.25);
-          CHECK(slope < static_cast<double>(order) + 0.75);
+          // Of order 3 the published code halves the curvature: what is left falls with the second
+          // power.
+          const auto power = static_cast<double>(std::min<std::int64_t>(order, 2));
+          CHECK(slope > power - 0.3);
+          CHECK(slope < power + 0.7);
         }
-  }
 }
 
 TEST_CASE("dpm solver: of first order it is DDIM") {
@@ -161,7 +166,8 @@ TEST_CASE("dpm solver: last steps, clipped tables and mistakes") {
 }
 
 TEST_CASE("euler: converges with the first power of the steps") {
-  const auto process = fine_process();
+  const DiffusionProcess process(
+      NoiseSchedule({.steps = 64000, .beta_start = 1.5e-6, .beta_end = 3e-4}));  // fine steps
   const GaussianData data;
   const auto start = torch::tensor({1.3, -0.4, 0.2, 2.0}, torch::kDouble).view({1, 1, 2, 2});
   const auto error = [&](std::int64_t steps) {
@@ -194,20 +200,24 @@ TEST_CASE("euler: with the last sigma zero it is DDIM, whatever the prediction")
 
 TEST_CASE("euler: churn adds noise within its sigmas alone") {
   const DiffusionProcess process;
-  const auto denoiser = GaussianData().denoiser(process);
-  const auto start = randn({20000, 1, 1, 1});
-  const EulerOptions churned{.steps = 100, .churn = 20};
+  const auto start = randn({2, 1, 4, 4}), fresh = randn({1, 2, 1, 4, 4}, 1);
+  const auto output = randn({2, 1, 4, 4}, 2);
+  const Denoiser denoiser = [&](const at::Tensor&, const at::Tensor&) { return output; };
+  // One step from sigma to 0, raised to 1.3 sigma first.
+  const EulerOptions churned{
+      .steps = 1, .spacing = Spacing::Trailing, .churn = 0.3, .churn_noise = 1.1};
   const Euler sampler(process, churned);
-  const auto x = sampler.sample(denoiser, start, noise_from(test::generator(1)));
-  CHECK(x.mean().item<double>() == Approx(2.0).margin(0.03));
-  CHECK(x.std().item<double>() == Approx(0.5).epsilon(0.05));
+  const double sigma = sampler.initial_sigma();
+  CHECK(sigma > 100);
+  const auto expected = sigma * (start + 1.1 * std::sqrt(1.3 * 1.3 - 1) * fresh[0] - 1.3 * output);
+  CHECK(difference(sampler.sample(denoiser, start, noise_from(fresh)), expected) < 1e-3);
   auto nowhere = churned;
   nowhere.churn_min = 1e6;
   const auto never = [](std::int64_t, const at::Tensor&) -> at::Tensor {
     throw std::logic_error("noise was read");
   };
-  CHECK(torch::equal(Euler(process, nowhere).sample(denoiser, start, never),
-                     Euler(process, {.steps = 100}).sample(denoiser, start)));
+  CHECK(difference(Euler(process, nowhere).sample(denoiser, start, never),
+                   sigma * (start - output)) < 1e-3);
   CHECK_THROWS_WITH(sampler.sample(denoiser, start), Catch::Contains("source of noise"));
   CHECK_THROWS_WITH(Euler(process, {.sigmas = SigmaSpacing::Lu}),
                     Catch::Contains("got linspace and lu"));

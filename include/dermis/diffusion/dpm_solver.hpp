@@ -70,7 +70,9 @@ inline void from_name(DPMCorrection& correction, std::string_view text) {
 /// Options of DPMSolver.
 struct DPMSolverOptions {
   std::int64_t steps = 20;  ///< network evaluations
-  std::int64_t order = 2;   ///< 1 (DDIM), 2 or 3; the first steps are of lower order
+  std::int64_t order = 2;  ///< 1 (DDIM), 2 or 3; the first steps are of lower order. 3 as published
+                           ///< and in diffusers: its curvature is halved, so errors fall with the
+                           ///< second power too
   DPMAlgorithm algorithm = DPMAlgorithm::Clean;
   DPMCorrection correction = DPMCorrection::Midpoint;
   Spacing spacing = Spacing::Linspace;  ///< of steps + 1 points, the last of which is not visited

@@ -19,9 +19,9 @@ struct EulerOptions {
   double sigma_max = 0;
   bool continuous_time = false;  ///< the network is given log(sigma) / 4 instead of a step
   bool last_sigma_zero = true;   ///< the last step removes all noise; false: leaves that of step 0
-  double churn = 0;              ///< fresh noise: a step starts at sigma (1 + min(churn / steps,
-                                 ///< sqrt(2) - 1))
-  double churn_min = 0;          ///< sigmas with fresh noise
+  double churn = 0;  ///< fresh noise: after the network has answered, a step starts at sigma (1 +
+                     ///< min(churn / steps, sqrt(2) - 1))
+  double churn_min = 0;  ///< sigmas with fresh noise
   double churn_max = 1e9;
   double churn_noise = 1;  ///< standard deviation of the fresh noise
 };
