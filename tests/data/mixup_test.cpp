@@ -127,3 +127,24 @@ TEST_CASE("mixup: refuses what does not fit") {
   CHECK_THROWS_WITH(validate(MixupOptions{.probability = -0.1}), Contains("probability"));
   CHECK_THROWS_WITH(validate(MixupOptions{.label_smoothing = 1}), Contains("label_smoothing"));
 }
+
+TEST_CASE("mixup: shares and boxes of the caller's") {
+  const auto labels = torch::tensor({0, 1, 2}, torch::kLong);
+  const auto [mixed, shares] = mixup_by(numbered(3, 4), labels, 3, 0.25);
+  CHECK(value(mixed[0][0][0][0]) == Approx(1.5));  // 0.25 * 0 + 0.75 * 2
+  CHECK(value(shares[0][0]) == Approx(0.25));
+  CHECK(value(shares[0][2]) == Approx(0.75));
+
+  const Box box{1, 0, 2, 3};  // columns 1 and 2, rows 0 to 2
+  CHECK(kept_share(box, 4, 4) == Approx(1 - 6.0 / 16));
+  const auto [cut, targets] = cutmix_by(numbered(3, 4), labels, 3, box, 0.3);
+  CHECK(value(cut[0][0][2][2]) == 2);
+  CHECK(value(cut[0][0][3][2]) == 0);
+  CHECK(value(cut[0][0][2][3]) == 0);
+  CHECK(value(targets[0][2]) == Approx(0.1 + 0.7 * 6 / 16));
+
+  CHECK_THROWS_WITH(mixup_by(numbered(3, 4), labels, 3, 1.5), Contains("lambda in [0, 1]"));
+  CHECK_THROWS_WITH(cutmix_by(numbered(3, 4), labels, 3, {2, 0, 3, 1}),
+                    Contains("a box inside 4 x 4, got 3 x 1 at (2, 0)"));
+  CHECK_THROWS_WITH(cutmix_by(numbered(3, 4), labels, 2, box), Contains("labels in [0, 2)"));
+}

@@ -207,3 +207,25 @@ TEST_CASE("normalization: constant images have a floor, nonsense is refused") {
   CHECK_THROWS_AS((Normalization{.mean = {0.5}, .std = {1}}(flat.images)), std::invalid_argument);
   CHECK_THROWS_AS((Normalization{.std = {1, 0, 1}}(flat.images)), std::invalid_argument);
 }
+
+TEST_CASE("pixels: tensors are resized as torch's interpolate does") {  // torch 2.13
+  const auto images = torch::tensor({{0., 100., 200.}, {50., 150., 250.}}, torch::kFloat32)
+                          .expand({1, 3, 2, 3})
+                          .contiguous();
+  const auto first = [](const at::Tensor& resized) { return resized[0][2]; };
+  CHECK(torch::allclose(first(resize(images, 1, 2, Filter::Bilinear)),
+                        torch::tensor({{62.5, 187.5}}, torch::kFloat32)));
+  CHECK(torch::allclose(first(resize(images, 2, 2, Filter::Bicubic)),
+                        torch::tensor({{30.9791, 169.0209}, {80.9791, 219.0209}}, torch::kFloat32),
+                        1e-4));
+  CHECK(torch::allclose(first(resize(images, 2, 2, Filter::Bicubic, false)),
+                        torch::tensor({{19.1406, 180.8594}, {69.1406, 230.8594}}, torch::kFloat32),
+                        1e-4));
+  CHECK(torch::allclose(first(resize(images, 2, 2, Filter::Bilinear, false)),
+                        torch::tensor({{25., 175.}, {75., 225.}}, torch::kFloat32)));
+  const auto bytes = resize(images[0].to(torch::kUInt8), 1, 2, Filter::Bilinear);
+  CHECK(bytes.scalar_type() == torch::kUInt8);
+  CHECK(bytes.sizes() == at::IntArrayRef{3, 1, 2});
+  CHECK_THROWS_WITH(resize(images, 2, 2, Filter::Lanczos), Catch::Contains("Filter::Bilinear"));
+  CHECK_THROWS_WITH(resize(images, 0, 2, Filter::Bilinear), Catch::Contains("a size above 0"));
+}

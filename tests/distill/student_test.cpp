@@ -126,3 +126,28 @@ TEST_CASE("student: starts as the chosen teacher layers") {
   CHECK_THROWS_WITH(student_from_layers(teacher, {2, 1}), Catch::Contains("ascending"));
   CHECK_THROWS_WITH(student_from_layers(teacher, {}), Catch::Contains("at least one"));
 }
+
+TEST_CASE("distillation losses: soft cross-entropy, masked tokens, class weights") {  // torch 2.13
+  const auto s = torch::tensor({{2.0, 1.0, 0.0}, {0.5, -1.0, 3.0}});
+  const auto t = torch::tensor({{1.0, 2.0, 0.0}, {0.0, 0.0, 4.0}});
+  CHECK(softened_cross_entropy(s, t, 2.0).item<double>() == Approx(3.635866165));
+  CHECK(softened_cross_entropy(s, t, 2.0).item<double>() - softened_kl(s, t, 2.0).item<double>() ==
+        Approx(softened_cross_entropy(t, t, 2.0).item<double>()));
+  const auto weights = torch::tensor({1.0, 2.0, 4.0});
+  CHECK(cross_entropy(s, torch::tensor({0, 2}, torch::kLong), 0.1, weights).item<double>() ==
+        Approx(0.302407682));
+  CHECK_THROWS_WITH(softened_cross_entropy(s, t, 0), Catch::Contains("temperature"));
+  CHECK_THROWS_WITH(softened_cross_entropy(s, t.slice(1, 0, 2), 1),
+                    Catch::Contains("[2, 3] and [2, 2]"));
+
+  const auto ours = torch::tensor({{{1.0, 0.0}, {0.0, 2.0}}});
+  const auto theirs = torch::tensor({{{3.0, 0.0}, {1.0, 0.0}}});  // cosines 1 and 0
+  const auto mask = [](int first, int second) {
+    return torch::tensor({{first, second}}, torch::kLong);
+  };
+  CHECK(hidden_cosine(ours, theirs, mask(1, 1)).item<double>() == Approx(0.5));
+  CHECK(hidden_cosine(ours, theirs, mask(0, 1)).item<double>() == Approx(1));
+  CHECK(hidden_cosine(ours, theirs, mask(1, 0)).item<double>() == Approx(0).margin(1e-9));
+  CHECK_THROWS_WITH(hidden_cosine(ours, theirs, torch::ones({2, 2})),
+                    Catch::Contains("mask of shape [1, 2], got [2, 2]"));
+}

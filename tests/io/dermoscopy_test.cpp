@@ -242,5 +242,25 @@ TEST_CASE("dermoscopy: preprocess does what is asked, border before hair before 
   CHECK_THROWS_AS(preprocess(Image{}, options), std::invalid_argument);
 }
 
+TEST_CASE("dermoscopy: gains and values before they are rounded or cut") {
+  Image image = make_image(2, 1);
+  image.rgb = {100, 50, 0, 100, 50, 0};
+  const double length = std::sqrt(100.0 * 100 + 50 * 50);
+  const auto gains = colour_gains(illuminant(image));
+  CHECK(gains[0] == Approx(length / (std::sqrt(3.0) * 100)));
+  CHECK(gains[1] == Approx(length / (std::sqrt(3.0) * 50)));
+  CHECK(gains[2] == 1);  // a channel without light
+  const auto values = colour_constant_values(image);
+  CHECK(values[0] == Approx(64.549722));
+  CHECK(values[1] == Approx(64.549722));
+  CHECK(values[2] == 0);
+  ColourConstancyOptions options;
+  CHECK(colour_constancy(image, options).rgb[0] == 65);
+  options.truncate = true;
+  CHECK(colour_constancy(image, options).rgb[0] == 64);
+  options.p = 0;
+  CHECK_THROWS_AS(colour_constant_values(image, options), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace dermis

@@ -4,11 +4,14 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
 #include "core/support.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/core/hash.hpp"
+#include "dermis/io/safetensors.hpp"
 #include "image_fixtures.hpp"
 
 namespace dermis {
@@ -279,6 +282,51 @@ TEST_CASE("image: files, and errors that name them") {
                  {(folder / "text.png").string(), "expected a JPEG or PNG"}));
   CHECK(mentions(message_of<std::runtime_error>([&] { write_png(folder / "a.png/b.png", image); }),
                  {"a.png/b.png", "Not a directory"}));
+}
+
+TEST_CASE("image: pixels as stored, and samples that RGB8 cannot hold") {
+  // Numbers of Pillow 13.0, from the parity data.
+  const auto data =
+      std::filesystem::path(__FILE__).parent_path().parent_path() / "parity/data/12b_jpeg";
+  const std::string turned = read_file(data / "exif_6.jpg");
+  DecodeOptions stored;
+  stored.upright = false;
+  const Image raw = decode_image(turned, "exif_6.jpg", stored);
+  CHECK(raw.width == 14);
+  CHECK(raw.height == 19);
+  CHECK(detail::apply_orientation(raw, 6) == decode_image(turned, "exif_6.jpg"));
+
+  const SafetensorsFile expected(data / "outputs.safetensors");
+  const auto check_samples = [&](const std::string& file, const std::string& tensor, int channels) {
+    const Samples samples = decode_samples(read_file(data / file), file);
+    CHECK(samples.channels == channels);
+    const TensorView& view = expected.at(tensor);
+    REQUIRE(view.bytes == samples.values.size() * element_size(view.type));
+    for (std::size_t i = 0; i < samples.values.size(); ++i) {
+      std::int32_t value = 0;
+      std::memcpy(&value, view.data + i * element_size(view.type), element_size(view.type));
+      if (value == samples.values[i]) continue;
+      FAIL(file << " differs at " << i);
+    }
+  };
+  check_samples("gray16.png", "gray16.png.gray16", 1);
+  check_samples("cmyk.jpg", "cmyk.jpg.cmyk", 4);
+  const auto message = [&](const std::string& file, const DecodeOptions& options) {
+    try {
+      decode_samples(read_file(data / file), file, options);
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  CHECK(message("rgb.png", {}) ==
+        "[image] rgb.png: expected a grey PNG of 16 bits, got 8 bits and 3 channels");
+  CHECK(message("gray.jpg", {}) == "[image] gray.jpg: expected a JPEG of 4 components, got 1");
+  DecodeOptions small;
+  small.max_pixels = 100;
+  CHECK(message("gray16.png", small).find("at most 100 pixels") != std::string::npos);
+  CHECK(message("cmyk.jpg", small).find("at most 100 pixels") != std::string::npos);
+  CHECK_THROWS_WITH(decode_samples("GIF89a", "x"), Catch::Contains("expected a JPEG or PNG"));
 }
 
 }  // namespace

@@ -148,5 +148,47 @@ TEST_CASE("resize: refuses sizes below 1 and images whose bytes do not fit") {
                        {"4 x 4", "47 bytes"}));
 }
 
+namespace {
+
+Image planes(std::int64_t width, std::int64_t height, int a, int b, int c) {
+  Image image = make_image(width, height);
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      for (std::int64_t z = 0; z < 3; ++z)
+        image.pixel(x, y)[z] = static_cast<std::uint8_t>((a * x + b * y + c * z) & 255);
+    }
+  }
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("resize: Pillow's box and nearest filters, a box, and the passes of Pillow 13") {
+  using Bytes = std::vector<std::uint8_t>;
+  const Image image = planes(17, 14, 13, 29, 53);  // Pillow 13.0 on numpy's same numbers
+  CHECK(resize(image, 3, 2, Filter::Nearest).rgb ==
+        Bytes{113, 166, 219, 191, 244, 41, 13, 66, 119, 60, 113, 166, 138, 191, 244, 216, 13, 66});
+  CHECK(resize(image, 3, 2, Filter::Box).rgb == Bytes{120, 149, 134, 147, 127, 121, 123, 115, 119,
+                                                      110, 120, 149, 138, 147, 127, 137, 123, 115});
+  CHECK(resize_box(image, {5, 3, 4, 4}, 3, 2).rgb ==
+        Bytes{171, 212, 39, 194, 167, 53, 215, 119, 48, 217, 46, 73, 172, 43, 92, 124, 45, 111});
+  const Image tall = planes(4, 12, 67, 91, 53);
+  const Image turned = resize_box(tall, {0, 0, 4, 12}, 3, 2, Filter::Bicubic, PassOrder::Pillow13);
+  CHECK(turned.rgb == Bytes{103, 148, 121, 140, 131, 105, 138, 121, 137, 131, 117, 146, 101, 135,
+                            124, 143, 137, 115});
+  CHECK(turned != resize(tall, 3, 2));
+  CHECK_THROWS_WITH(resize_box(image, {14, 0, 4, 4}, 3, 2),
+                    Catch::Contains("inside 17 x 14, got 4 x 4 at (14, 0)"));
+  CHECK_THROWS_WITH(resize_box(image, {0, 0, 4, 4}, 0, 2), Catch::Contains("at least 1 x 1"));
+}
+
+TEST_CASE("crop: the centre by transformers' and by torchvision's rule") {
+  const Image image = planes(9, 8, 1, 10, 0);  // margins 9 - 4 = 5 and 8 - 5 = 3
+  CHECK(center_crop(image, 4, 5).rgb[0] == 2 + 10);
+  CHECK(center_crop(image, 4, 5, CropRounding::HalfToEven).rgb[0] == 2 + 20);  // 2.5 and 1.5
+  CHECK(center_crop(image, 9, 8, CropRounding::HalfToEven) == image);
+  CHECK_THROWS_WITH(center_crop(image, 10, 8), Catch::Contains("within 9 x 8, got 10 x 8"));
+}
+
 }  // namespace
 }  // namespace dermis

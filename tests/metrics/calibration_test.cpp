@@ -158,3 +158,21 @@ TEST_CASE("calibration: no temperature where none is best") {
   z(0, 0) = std::numeric_limits<double>::infinity();
   CHECK_THROWS_AS(fit_temperature(z, {0, 1, 1}), std::invalid_argument);
 }
+
+TEST_CASE("calibration: maximum and mean-square error of bins, log loss") {
+  const auto labels = fixtures::labels();  // numpy, scikit-learn
+  const auto p = fixtures::probabilities();
+  CHECK(maximum_calibration_error(p, labels, 5) == Approx(0.5375760632162774));
+  CHECK(rms_calibration_error(p, labels, 5) == Approx(0.3330258826523364));
+  CHECK(log_loss(p, labels) == Approx(1.226284937425423));
+  Eigen::MatrixXd certain(1, 2);
+  certain << 1, 0;
+  CHECK(log_loss(certain, {0}) == Approx(0).margin(1e-15));
+  CHECK(log_loss(certain, {1}) == Approx(52 * std::log(2.0)));
+  CHECK(std::isnan(maximum_calibration_error(Eigen::MatrixXd(0, 2), {})));
+  CHECK(std::isnan(rms_calibration_error(Eigen::MatrixXd(0, 2), {})));
+  CHECK(std::isnan(log_loss(Eigen::MatrixXd(0, 2), {})));
+  CHECK_THROWS_WITH(log_loss(2 * certain, {0}), Catch::Contains("[0, 1]"));
+  CHECK_THROWS_WITH(maximum_calibration_error(certain, {0}, 0), Catch::Contains("at least 1 bin"));
+  CHECK_THROWS_WITH(rms_calibration_error(certain, {0}, 0), Catch::Contains("at least 1 bin"));
+}

@@ -130,3 +130,43 @@ TEST_CASE("classification: AUC of closed forms") {
   CHECK_THROWS_AS(auc({.5, missing}, {1, 0}), std::invalid_argument);
   CHECK_THROWS_AS(auc({.5}, {1, 0}), std::invalid_argument);
 }
+
+TEST_CASE(
+    "classification: kappa, MCC, top-k, one-vs-one AUC and average precision of scikit-learn") {
+  const auto labels = fixtures::labels();
+  const auto p = fixtures::probabilities();
+  const auto counts = confusion_matrix(labels, argmax(p), 4);
+  CHECK(cohen_kappa(counts) == Approx(0.383177570093458));
+  CHECK(cohen_kappa(counts, KappaWeights::Linear) == Approx(0.37362637362637363));
+  CHECK(cohen_kappa(counts, KappaWeights::Quadratic) == Approx(0.3675675675675676));
+  CHECK(matthews_correlation(counts) == Approx(0.38775995377698635));
+  CHECK(top_k_accuracy(labels, p, 1) == Approx(13.0 / 24));
+  CHECK(top_k_accuracy(labels, p, 2) == Approx(16.0 / 24));
+  CHECK(top_k_accuracy(labels, p, 3) == Approx(23.0 / 24));
+  CHECK(auc_one_vs_one(labels, p) == Approx(0.76171875));
+  check_close(average_precision_one_vs_rest(labels, p),
+              {0.5485977564102564, 0.46944444444444444, 0.5291196741854636, 0.43333333333333335});
+  CHECK(mean_by_support(auc_one_vs_rest(labels, p), per_class(labels, argmax(p), 4).support) ==
+        Approx(0.7234375));
+  CHECK(average_precision({0.9, 0.9, 0.5, 0.2, 0.2}, {1, 0, 1, 1, 0}) ==
+        Approx(0.5888888888888889));
+}
+
+TEST_CASE("classification: where these figures are undefined, and what they refuse") {
+  CHECK(std::isnan(average_precision({0.1, 0.2}, {0, 0})));
+  CHECK(std::isnan(mean_by_support({missing}, {3})));
+  CHECK(mean_by_support({missing, 0.5}, {3, 1}) == 0.5);
+  Eigen::MatrixXi one(2, 2);
+  one << 5, 0, 0, 0;
+  CHECK(std::isnan(cohen_kappa(one)));
+  CHECK(matthews_correlation(one) == 0);
+  const auto tied = rows({{0.4, 0.4, 0.2}});
+  CHECK(top_k_accuracy({1}, tied, 1) == 1);  // the later class goes first
+  CHECK(top_k_accuracy({0}, tied, 1) == 0);
+  CHECK_THROWS_WITH(top_k_accuracy({0}, tied, 4), Catch::Contains("k in 1 .. 3, got 4"));
+  CHECK_THROWS_WITH(mean_by_support({1, 2}, {1}), Catch::Contains("each of 2 values, got 1"));
+  CHECK_THROWS_WITH(cohen_kappa(Eigen::MatrixXi::Zero(2, 2)), Catch::Contains("sum 0"));
+  CHECK_THROWS_WITH(matthews_correlation(Eigen::MatrixXi::Ones(2, 3)), Catch::Contains("2 x 3"));
+  CHECK_THROWS_WITH(average_precision({missing}, {1}), Catch::Contains("NaN in row 0"));
+  CHECK_THROWS_WITH(auc_one_vs_one({0, 1}, tied), Catch::Contains("rows of probabilities"));
+}

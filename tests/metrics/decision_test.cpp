@@ -304,3 +304,19 @@ TEST_CASE("decision: doubtful rows are withheld, and the unknown column says so"
                     "[decision] expected at least 1 class, got none");
   CHECK_THROWS_WITH(decide(p, missing), "[decision] expected a threshold, got NaN");
 }
+
+TEST_CASE("decision: the precision-recall curve is scikit-learn's, backwards") {
+  const auto curve = precision_recall_curve({0.9, 0.9, 0.5, 0.2, 0.2}, {1, 0, 1, 1, 0});
+  REQUIRE(curve.size() == 4);
+  const double expected[4][3] = {{std::numeric_limits<double>::infinity(), 1, 0},
+                                 {0.9, 0.5, 1.0 / 3},
+                                 {0.5, 2.0 / 3, 2.0 / 3},
+                                 {0.2, 0.6, 1}};
+  for (std::size_t k = 0; k < 4; ++k) {
+    CHECK(curve[k].threshold == expected[k][0]);
+    CHECK(curve[k].precision == Approx(expected[k][1]));
+    CHECK(curve[k].recall == Approx(expected[k][2]));
+  }
+  CHECK(std::isnan(precision_recall_curve({0.5}, {0}).back().recall));
+  CHECK_THROWS_WITH(precision_recall_curve({0.5}, {0, 1}), Catch::Contains("scores"));
+}

@@ -98,3 +98,15 @@ TEST_CASE("generation: bad arguments are refused") {
   CHECK_THROWS_WITH(frechet_distance(broken, second),
                     "[metrics] expected finite features, got inf in row 3, column 2");
 }
+
+TEST_CASE("generation: moments of features") {
+  MatrixXd x(3, 2);
+  x << 1, 2, 3, 6, 5, 4;
+  const FeatureMoments moments = feature_moments(x);
+  CHECK(moments.mean(0) == Approx(3));
+  CHECK(moments.mean(1) == Approx(4));
+  CHECK(moments.covariance(0, 0) == Approx(4));
+  CHECK(moments.covariance(0, 1) == Approx(2));
+  CHECK(moments.covariance(1, 1) == Approx(4));
+  CHECK_THROWS_WITH(feature_moments(x.topRows(1)), Catch::Contains("at least 2 rows"));
+}

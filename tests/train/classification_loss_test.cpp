@@ -87,3 +87,24 @@ TEST_CASE("classification loss: what is out of range is named") {
   from_name(weights, "inverse_sqrt");
   CHECK(weights == ClassWeights::InverseSqrt);
 }
+
+TEST_CASE("focal losses: the mean over the batch, and RetinaNet's over independent classes") {
+  // torch 2.13 by the formulas of the header.
+  const auto logits = torch::tensor({{2.0, 1.0, 0.0}, {0.5, -1.0, 3.0}});
+  const auto labels = torch::tensor({0, 2}, torch::kLong);
+  const auto weights = torch::tensor({1.0, 2.0, 4.0});
+  CHECK(softmax_focal_loss(logits, labels, 2).item<double>() == Approx(0.0232371334));
+  CHECK(softmax_focal_loss(logits, labels, 2, weights).item<double>() == Approx(0.0244318321));
+  CHECK(softmax_focal_loss(logits, labels, 0).item<double>() ==
+        Approx(at::cross_entropy_loss(logits, labels).item<double>()));
+  const auto targets = torch::tensor({{1.0, 0.0, 0.0}, {0.0, 1.0, 1.0}});
+  CHECK(sigmoid_focal_loss(logits, targets, 0).item<double>() == Approx(0.7448771595));
+  CHECK(sigmoid_focal_loss(logits, targets, 2, 0.25).item<double>() == Approx(0.1858950704));
+
+  CHECK_THROWS_WITH(softmax_focal_loss(logits, labels, -1), Contains("gamma of at least 0"));
+  CHECK_THROWS_WITH(softmax_focal_loss(logits, labels, 1, torch::ones({2})),
+                    Contains("weights [C]") && Contains("[2]"));
+  CHECK_THROWS_WITH(sigmoid_focal_loss(logits, labels, 0), Contains("one shape"));
+  CHECK_THROWS_WITH(sigmoid_focal_loss(logits, targets, -1), Contains("gamma of at least 0"));
+  CHECK_THROWS_WITH(sigmoid_focal_loss(logits, targets, 0, 2), Contains("alpha of at most 1"));
+}

@@ -85,3 +85,23 @@ TEST_CASE("ema: a decay of 1, another module or another state is refused") {
   CHECK_THROWS_WITH(ema.update(*other), Contains("[ema]") && Contains("'weight1'"));
   CHECK_THROWS_WITH(ema.load({}, "checkpoint"), Contains("6 missing keys"));
 }
+
+TEST_CASE("ema: decays of diffusers and timm, and one of the caller's") {
+  CHECK(diffusers_ema_decay(1, 0.99) == 0);
+  CHECK(diffusers_ema_decay(2, 0.99) == Approx(2.0 / 11));
+  CHECK(diffusers_ema_decay(5, 0.3) == 0.3);
+  CHECK(power_ema_decay(1, 0.99) == 0);
+  CHECK(power_ema_decay(8, 0.99) == Approx(0.75));  // 1 - 8^(-2/3)
+  CHECK(power_ema_decay(16, 0.99, 0.75) == Approx(0.875));
+  CHECK(power_ema_decay(4, 0.99, 1, 3) == Approx(0.5));
+  CHECK(power_ema_decay(1000, 0.9) == 0.9);
+
+  TinyModule module(1);
+  set_weights(module, 1);
+  EMA ema(module, 0.5);
+  set_weights(module, 5);
+  ema.update(module, 0.75);
+  ema.copy_to(module);
+  CHECK(module.weight1[0][0].item<double>() == Approx(2));
+  CHECK_THROWS_WITH(ema.update(module, 1.5), Contains("decay in [0, 1], got 1.5"));
+}

@@ -225,3 +225,10 @@ TEST_CASE("adamw: nothing to train, a parameter twice and options out of range a
   CHECK_THROWS_AS(AdamW({{.names = {"a"}, .parameters = {w}, .weight_decay = -1}}),
                   std::invalid_argument);
 }
+
+TEST_CASE("layer decay: timm puts the final norm with the last block") {
+  CHECK(vit_layer("norm.weight", 3) == 4);
+  CHECK(vit_layer("norm.weight", 3, LayerRule::Timm) == 3);
+  for (const char* name : {"pos_embed", "blocks.1.norm1.weight", "fc_norm.weight", "head.bias"})
+    CHECK(vit_layer(name, 3, LayerRule::Timm) == vit_layer(name, 3));
+}
