@@ -1,6 +1,6 @@
 // From a file's bytes to what a network sees: images a second of one thread.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <numeric>
 

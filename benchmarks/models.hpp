@@ -3,7 +3,7 @@
 /// What the benchmarks of models share.
 
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <catch2/catch.hpp>
 
 namespace dermis::test {

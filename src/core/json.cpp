@@ -177,6 +177,8 @@ Json Json::array(std::vector<Json> elements) {
 Json Json::parse(std::string_view text, const std::string& source) {
   std::size_t read = 0;
   Builder builder(text, source, read);
+  check_runtime(text.find('\0') == std::string_view::npos, "[json] ", source,
+                ": expected UTF-8 text, got NUL bytes");  // the parser would stop at the first
   nlohmann::json::sax_parse(Cursor(text.data(), &read), Cursor(text.data() + text.size(), &read),
                             &builder);
   return builder.take();

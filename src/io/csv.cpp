@@ -1,6 +1,7 @@
 #include "dermis/io/csv.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "dermis/core/check.hpp"
@@ -103,9 +104,9 @@ Table parse_csv(std::string_view text, const std::string& source) {
   }
   if (!reader.next(table.columns))
     reader.fail(1, "expected a line of column names, got an empty file");
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const std::string& name = table.columns[i];
-    if (!name.empty() && table.column(name) != static_cast<std::int64_t>(i)) {
+  std::unordered_set<std::string_view> names;
+  for (const std::string& name : table.columns) {
+    if (!name.empty() && !names.insert(name).second) {
       reader.fail(reader.start_line(), "expected different column names, got '", name, "' twice");
     }
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dermis/core/json.hpp"
@@ -50,6 +51,27 @@ inline std::int64_t uniform(const Json& config, const std::string& key, std::siz
     check_runtime(value == values.front(), "[config] key '", key,
                   "': expected the same value on every level, got ", config.at(key).dump());
   return values.front();
+}
+
+/// A size given as one number or as [height, width].
+inline std::pair<std::int64_t, std::int64_t> sides(const Json& config, const std::string& key,
+                                                   std::int64_t fallback) {
+  if (!config.contains(key) || config.at(key).is_null()) return {fallback, fallback};
+  const auto& value = config.at(key);
+  if (value.is_integer()) return {value.get<std::int64_t>(), value.get<std::int64_t>()};
+  check_runtime(value.is_array() && value.size() == 2 && value.elements()[0].is_integer() &&
+                    value.elements()[1].is_integer(),
+                "[config] key '", key, "': expected a number or [height, width], got ",
+                value.dump());
+  return {value.elements()[0].get<std::int64_t>(), value.elements()[1].get<std::int64_t>()};
+}
+
+/// The one side of a square patch.
+inline std::int64_t patch_side(const Json& config, std::int64_t fallback) {
+  const auto [height, width] = sides(config, "patch_size", fallback);
+  check_runtime(height == width, "[config] key 'patch_size': expected a square patch, got ", height,
+                " x ", width);
+  return height;
 }
 
 }  // namespace dermis::detail

@@ -1,6 +1,6 @@
 #include "dermis/weights/mae_original.hpp"
 
-#include "config.hpp"
+#include "config_keys.hpp"
 
 namespace dermis {
 namespace {
@@ -20,12 +20,11 @@ KeyMap same(std::initializer_list<const char*> more) {
 
 ViTOptions encoder_from(const Json& arguments) {
   ViTOptions o;
-  const auto [height, width] = detail::sides("mae", arguments, "img_size", 224);
-  check_argument(height == width,
-                 "[weights] mae config: key 'img_size': expected a square image, got ", height,
-                 " x ", width);
+  const auto [height, width] = detail::sides(arguments, "img_size", 224);
+  check_runtime(height == width, "[config] key 'img_size': expected a square image, got ", height,
+                " x ", width);
   o.image_size = height;
-  o.patch_size = detail::patch_side("mae", arguments, 16);
+  o.patch_size = detail::patch_side(arguments, 16);
   o.in_channels = arguments.value("in_chans", std::int64_t{3});
   o.mlp_ratio = arguments.value("mlp_ratio", 4.0);
   return o;

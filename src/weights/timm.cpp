@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <regex>
 
-#include "config.hpp"
+#include "config_keys.hpp"
 
 namespace dermis {
 namespace {
@@ -25,10 +25,10 @@ const KeyMap& timm_names() {
 ViTOptions named_architecture(const std::string& name) {
   static const std::regex kForm("vit_(tiny|small|base|large|huge)_patch([0-9]{1,3})_([0-9]{1,5})");
   std::smatch match;
-  check_argument(std::regex_match(name, match, kForm),
-                 "[weights] timm config: key 'architecture': expected "
-                 "vit_<tiny|small|base|large|huge>_patch<P>_<S>, got \"",
-                 name, "\"");
+  check_runtime(std::regex_match(name, match, kForm),
+                "[config] key 'architecture': expected "
+                "vit_<tiny|small|base|large|huge>_patch<P>_<S>, got \"",
+                name, "\"");
   const auto size = match[1].str();
   auto options = size == "tiny"    ? vit_tiny()
                  : size == "small" ? vit_small()
@@ -42,7 +42,7 @@ ViTOptions named_architecture(const std::string& name) {
 }
 
 void set_pooling(ViTOptions& options, const Json& config) {
-  detail::expect("timm", config, "global_pool", {"token", "avg"});
+  detail::expect_value(config, "global_pool", {"token", "avg"});
   options.mean_pooling =
       config.value("global_pool", options.mean_pooling ? "avg" : "token") == "avg";
 }
@@ -85,19 +85,19 @@ void set_arguments(ViTOptions& o, const Json& kwargs) {
     const auto known = std::find_if(fixed.begin(), fixed.end(),
                                     [&, &key = key](auto& f) { return f.first == key; });
     if (known != fixed.end()) {
-      detail::expect("timm", kwargs, key,
-                     known->second.empty() ? std::vector<Json>{nullptr} : known->second);
+      detail::expect_value(kwargs, key,
+                           known->second.empty() ? std::vector<Json>{nullptr} : known->second);
     } else {
-      check_argument(std::find(kRead.begin(), kRead.end(), key) != kRead.end() || value.is_null(),
-                     "[weights] timm config: key '", key, "' is unknown");
+      check_runtime(std::find(kRead.begin(), kRead.end(), key) != kRead.end() || value.is_null(),
+                    "[config] key '", key, "' is unknown");
     }
   }
-  const auto [height, width] = detail::sides("timm", kwargs, "img_size", o.image_size);
+  const auto [height, width] = detail::sides(kwargs, "img_size", o.image_size);
   if (kwargs.contains("img_size")) {
     o.image_size = height;
     o.image_width = width == height ? 0 : width;
   }
-  o.patch_size = detail::patch_side("timm", kwargs, o.patch_size);
+  o.patch_size = detail::patch_side(kwargs, o.patch_size);
   o.in_channels = kwargs.value("in_chans", o.in_channels);
   o.num_classes = kwargs.value("num_classes", o.num_classes);
   o.dim = kwargs.value("embed_dim", o.dim);
@@ -108,7 +108,7 @@ void set_arguments(ViTOptions& o, const Json& kwargs) {
   o.drop_path = kwargs.value("drop_path_rate", o.drop_path);
   o.layer_scale = kwargs.value("init_values", o.layer_scale);
   set_pooling(o, kwargs);
-  detail::expect("timm", kwargs, "fc_norm", {o.mean_pooling});
+  detail::expect_value(kwargs, "fc_norm", {o.mean_pooling});
 }
 
 }  // namespace

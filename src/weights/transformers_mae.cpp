@@ -1,6 +1,6 @@
 #include "dermis/weights/transformers_mae.hpp"
 
-#include "config.hpp"
+#include "config_keys.hpp"
 #include "transformers_names.hpp"
 
 namespace dermis {
@@ -43,7 +43,7 @@ StateDict mae_to_transformers(const StateDict& tensors) {
 }
 
 MAEOptions mae_options_from_transformers(const Json& config) {
-  detail::expect("transformers", config, "model_type", {"vit_mae"});
+  detail::expect_value(config, "model_type", {"vit_mae"});
   MAEOptions o;
   o.encoder = detail::encoder_from_config(config);
   o.decoder_dim = config.value("decoder_hidden_size", std::int64_t{512});

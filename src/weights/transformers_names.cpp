@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "config.hpp"
+#include "config_keys.hpp"
 
 namespace dermis::detail {
 
@@ -40,15 +40,14 @@ void add_published_encoder(KeyMap& map, const std::string& prefix) {
 }
 
 ViTOptions encoder_from_config(const Json& config) {
-  const std::string library = "transformers";
-  expect(library, config, "hidden_act", {"gelu"});
-  expect(library, config, "hidden_dropout_prob", {0.0});
-  expect(library, config, "attention_probs_dropout_prob", {0.0});
+  expect_value(config, "hidden_act", {"gelu"});
+  expect_value(config, "hidden_dropout_prob", {0.0});
+  expect_value(config, "attention_probs_dropout_prob", {0.0});
   ViTOptions o;
-  const auto [height, width] = sides(library, config, "image_size", 224);
+  const auto [height, width] = sides(config, "image_size", 224);
   o.image_size = height;
   o.image_width = width == height ? 0 : width;
-  o.patch_size = patch_side(library, config, 16);
+  o.patch_size = patch_side(config, 16);
   o.in_channels = config.value("num_channels", std::int64_t{3});
   o.dim = config.value("hidden_size", std::int64_t{768});
   o.depth = config.value("num_hidden_layers", std::int64_t{12});
@@ -86,9 +85,8 @@ std::int64_t hidden_of(double mlp_ratio, std::int64_t dim) {
 }
 
 double mlp_ratio_of(std::int64_t hidden, std::int64_t dim) {
-  check_argument(hidden > 0 && dim > 0,
-                 "[weights] transformers config: expected positive sizes, got intermediate size ",
-                 hidden, " and hidden size ", dim);
+  check_runtime(hidden > 0 && dim > 0, "[config] expected positive sizes, got intermediate size ",
+                hidden, " and hidden size ", dim);
   const double ratio = static_cast<double>(hidden) / static_cast<double>(dim);
   return hidden_of(ratio, dim) == hidden
              ? ratio

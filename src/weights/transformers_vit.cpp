@@ -1,6 +1,6 @@
 #include "dermis/weights/transformers_vit.hpp"
 
-#include "config.hpp"
+#include "config_keys.hpp"
 #include "transformers_names.hpp"
 
 namespace dermis {
@@ -42,7 +42,7 @@ StateDict vit_to_transformers(const StateDict& tensors) {
 }
 
 ViTOptions vit_options_from_transformers(const Json& config) {
-  detail::expect("transformers", config, "model_type", {"vit"});
+  detail::expect_value(config, "model_type", {"vit"});
   auto options = detail::encoder_from_config(config);
   options.num_classes = config.contains("id2label")
                             ? static_cast<std::int64_t>(config.at("id2label").size())

@@ -153,4 +153,10 @@ TEST_CASE("json: equality is that of JSON values") {
 }
 
 }  // namespace
+
+TEST_CASE("json: text ends where it ends, not at a NUL byte") {
+  CHECK_THROWS_WITH(Json::parse(std::string_view("{\"a\":1}\0,junk", 13), "options.json"),
+                    Catch::Matchers::Contains("options.json: expected UTF-8 text, got NUL bytes"));
+}
+
 }  // namespace dermis

@@ -1,6 +1,6 @@
 #include "dermis/data/augment.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "dermis/data/loader.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>

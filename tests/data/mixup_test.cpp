@@ -1,6 +1,6 @@
 #include "dermis/data/mixup.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>

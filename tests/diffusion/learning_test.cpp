@@ -1,3 +1,5 @@
+#include <torch/optim/adam.h>
+
 #include "dermis/core/options.hpp"
 #include "dermis/diffusion/ddim.hpp"
 #include "dermis/diffusion/ddpm.hpp"

@@ -1,6 +1,6 @@
 #include "dermis/io/load.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,9 @@
 #include "dermis/io/tensors.hpp"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>

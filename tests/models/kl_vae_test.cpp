@@ -1,5 +1,7 @@
 #include "dermis/models/kl_vae.hpp"
 
+#include <torch/optim/adam.h>
+
 #include "support.hpp"
 
 using namespace dermis;
@@ -161,9 +163,8 @@ TEST_CASE("kl_vae: bad options and shapes are named") {
         }) == "[kl_vae] expected channels divisible by norm_groups 32, got 16");
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.layers_per_block = 0}), std::invalid_argument);
   CHECK_THROWS_AS(KLVAE(KLVAEOptions{.scaling_factor = 0}), std::invalid_argument);
-  CHECK(test::message_of([] {
-          KLVAE(KLVAEOptions{.stem_channels = 48});
-        }) == "[kl_vae] expected stem_channels divisible by norm_groups 32, got 48");
+  CHECK(test::message_of([] { KLVAE(KLVAEOptions{.stem_channels = 48}); }) ==
+        "[kl_vae] expected stem_channels divisible by norm_groups 32, got 48");
   CHECK(test::message_of([] { KLVAE(KLVAEOptions{.attention = {1}}); }) ==
         "[kl_vae] expected no attention flags or one a level, got 1 flags for 4 levels");
   CHECK(

@@ -1,7 +1,7 @@
 #include "dermis/train/checkpoint.hpp"
 
 #include <sys/wait.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 #include <chrono>

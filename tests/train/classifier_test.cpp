@@ -1,6 +1,7 @@
 // What the training kit adds to a classifier: probing, validation, views, ensembles.
 
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,7 @@
 #include "dermis/train/ema.hpp"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,7 @@
 #include "dermis/train/optimizer.hpp"
 
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 // Stopping and going on: what the training loop leaves on the disk and what it makes of it.
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 #include <optional>

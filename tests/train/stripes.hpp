@@ -3,7 +3,7 @@
 /// A data set that small networks learn in seconds, for tests of whole stages.
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <filesystem>

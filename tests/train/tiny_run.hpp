@@ -2,7 +2,7 @@
 /// \file
 /// A regression small enough to be trained many times in one test.
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <fstream>
 #include <functional>

@@ -1,6 +1,6 @@
 // Gradient accumulation, validation while training, and how many checkpoints stay.
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <catch2/catch.hpp>
 

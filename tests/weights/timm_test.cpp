@@ -111,7 +111,7 @@ TEST_CASE("timm: what our ViT does not have is refused by its key") {
     INFO(key);
     const auto message =
         message_of([&, &key = key, &value = value] { vit_options_from_timm(kwargs(key, value)); });
-    CHECK_THAT(message, Catch::Contains("[weights] timm config: key '" + key + "'"));
+    CHECK_THAT(message, Catch::Contains("[config] key '" + key + "'"));
   }
   CHECK_THROWS_WITH(vit_options_from_timm(kwargs("depth", "three")), Catch::Contains("'depth'"));
   auto options = tiny;

@@ -129,7 +129,7 @@ TEST_CASE("transformers: what our models do not have is refused by its key") {
                                                  {"patch_size", std::vector<int>{8, 16}},
                                                  {"image_size", "large"}}) {
     const auto config = Json::object({{key, value}});
-    const auto expected = Catch::Contains("[weights] transformers config: key '" + key + "'");
+    const auto expected = Catch::Contains("[config] key '" + key + "'");
     CHECK_THAT(message_of([&] { vit_options_from_transformers(config); }), expected);
     CHECK_THAT(message_of([&] { mae_options_from_transformers(config); }), expected);
   }

@@ -25,7 +25,7 @@ StateDict vit_from_mae_original(const StateDict& tensors, const std::string& sou
 /// decoder_depth, decoder_num_heads, norm_pix_loss and mask_ratio, for the ViT also num_classes,
 /// global_pool and drop_path_rate. What is missing has the class's default; other keys are not
 /// read. Eps of the norms is 1e-6, as the repository's model functions set it.
-/// \throws std::invalid_argument for an image or patch that is not square
+/// \throws std::runtime_error for an image or patch that is not square
 MAEOptions mae_options_from_mae_original(const Json& arguments);
 ViTOptions vit_options_from_mae_original(const Json& arguments);
 

@@ -22,8 +22,8 @@ StateDict vit_to_timm(const StateDict& tensors);
 /// drop_path_rate), or from a model's config.json, which has `architecture`
 /// (vit_<tiny|small|base|large|huge>_patch<P>_<S>), num_classes, global_pool and model_args. A
 /// missing argument has timm's default.
-/// \throws std::invalid_argument naming a key that our ViT cannot express
-/// \throws std::runtime_error on a value of the wrong type
+/// \throws std::runtime_error naming a key that our ViT cannot express, or on a value of the wrong
+///         type
 ViTOptions vit_options_from_timm(const Json& config);
 
 /// A config.json with which timm builds the model: timm.create_model("local-dir:FOLDER"), weights

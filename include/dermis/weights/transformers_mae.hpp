@@ -18,8 +18,8 @@ StateDict mae_from_transformers(const StateDict& tensors, const std::string& sou
 StateDict mae_to_transformers(const StateDict& tensors);
 
 /// Options from config.json; what is missing has ViTMAEConfig's default.
-/// \throws std::invalid_argument naming a key that our MAE cannot express
-/// \throws std::runtime_error on a value of the wrong type
+/// \throws std::runtime_error naming a key that our MAE cannot express, or on a value of the wrong
+///         type
 MAEOptions mae_options_from_transformers(const Json& config);
 
 /// A config.json with which transformers builds the model.

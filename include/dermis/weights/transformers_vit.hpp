@@ -21,8 +21,8 @@ StateDict vit_to_transformers(const StateDict& tensors);
 
 /// Options from config.json; what is missing has ViTConfig's default. num_classes is the number of
 /// labels, and 0 if `architectures` names ViTModel.
-/// \throws std::invalid_argument naming a key that our ViT cannot express
-/// \throws std::runtime_error on a value of the wrong type
+/// \throws std::runtime_error naming a key that our ViT cannot express, or on a value of the wrong
+///         type
 ViTOptions vit_options_from_transformers(const Json& config);
 
 /// A config.json with which transformers builds the model.
