@@ -87,6 +87,6 @@ TEST_CASE("rectified flow: mistakes are named") {
   TimeDensity read{};
   from_name(read, name(TimeDensity::LogitNormal));
   CHECK(read == TimeDensity::LogitNormal);
-  CHECK(test::message_of([] { time_density_from_name("mode"); }) ==
-        "[time_density] expected uniform or logit_normal, got mode");
+  CHECK(test::message_of([] { time_density_from_name("cubic"); }) ==
+        "[time_density] expected uniform, logit_normal or mode, got cubic");
 }
