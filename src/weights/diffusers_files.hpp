@@ -10,10 +10,6 @@
 
 namespace dermis::detail {
 
-inline std::filesystem::path diffusers_weights(const std::filesystem::path& folder) {
-  return folder / "diffusion_pytorch_model.safetensors";
-}
-
 /// `folder` itself, or its sub-folder `part` if it is a pipeline's folder.
 inline std::filesystem::path diffusers_part(const std::filesystem::path& folder,
                                             const std::string& part) {
@@ -51,7 +47,7 @@ auto naming(const std::filesystem::path& path, Read&& read) {
 inline void write_diffusers_folder(const std::filesystem::path& folder, const Json& config,
                                    const StateDict& tensors) {
   make_directories(folder);
-  write_tensors(diffusers_weights(folder), tensors, {{"format", "pt"}});
+  write_tensors(folder / "diffusion_pytorch_model.safetensors", tensors, {{"format", "pt"}});
   write_atomically(folder / "config.json", config.dump(2) + "\n");
 }
 

@@ -49,8 +49,7 @@ UNet load_diffusers_unet(const std::filesystem::path& given) {
     }
     return UNet(options, ParameterOptions{.init = false});
   });
-  const auto path = detail::diffusers_weights(folder);
-  load_state_dict(*unet, unet_from_diffusers(read_tensors(path).tensors, table), path.string());
+  load_state_dict(*unet, unet_from_diffusers(read_tensors(folder).tensors, table), folder.string());
   return unet;
 }
 

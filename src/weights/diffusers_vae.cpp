@@ -93,8 +93,7 @@ KLVAE load_diffusers_vae(const std::filesystem::path& given) {
   auto vae = detail::naming(folder / "config.json", [&] {
     return KLVAE(vae_options_from_diffusers(config), ParameterOptions{.init = false});
   });
-  const auto path = detail::diffusers_weights(folder);
-  load_state_dict(*vae, vae_from_diffusers(read_tensors(path).tensors), path.string());
+  load_state_dict(*vae, vae_from_diffusers(read_tensors(folder).tensors), folder.string());
   return vae;
 }
 

@@ -270,6 +270,18 @@ TEST_CASE("diffusers: attention of older files is found under its former names")
     CHECK(torch::equal(loaded[i].second, present[i].second));
 }
 
+TEST_CASE("diffusers: a network in shards is one network") {
+  const test::ScratchFolder scratch;
+  const auto folder = scratch.path() / "unet";
+  const UNet unet(tiny_unet);
+  save_diffusers_unet(folder, unet);
+  std::filesystem::remove(folder / "diffusion_pytorch_model.safetensors");
+  write_tensor_shards(folder, unet_to_diffusers(state_dict(*unet)),
+                      {.max_bytes = 20'000, .stem = "diffusion_pytorch_model"});
+  REQUIRE(std::filesystem::exists(folder / "diffusion_pytorch_model.safetensors.index.json"));
+  CHECK(fingerprint(state_dict(*load_diffusers_unet(folder))) == fingerprint(state_dict(*unet)));
+}
+
 TEST_CASE("diffusers: wrong and damaged folders are named") {
   const test::ScratchFolder scratch;
   const auto folder = scratch.path() / "vae";
@@ -301,7 +313,7 @@ TEST_CASE("diffusers: wrong and damaged folders are named") {
   rewrite("use_quant_conv", true);
   const auto weights = folder / "diffusion_pytorch_model.safetensors";
   starts(error(load_diffusers_vae),
-         text("[load] ", weights.string(), ": 2 missing keys (quant_conv."));
+         text("[load] ", folder.string(), ": 2 missing keys (quant_conv."));
   rewrite("layers_per_block", 1);
   std::ofstream(weights) << "not tensors";
   CHECK(error(load_diffusers_vae).find(weights.string()) != std::string::npos);

@@ -24,10 +24,10 @@ StateDict unet_from_diffusers(const StateDict& tensors, const at::Tensor& class_
 /// The state dict of a UNet under diffusers' names, without the table of class tokens.
 StateDict unet_to_diffusers(const StateDict& tensors);
 
-/// Reads a folder with config.json, diffusion_pytorch_model.safetensors and, of networks with a
-/// class token, class_embedder.safetensors (one tensor, "weight"); or the sub-folder "unet" of a
-/// pipeline's.
-/// \throws std::runtime_error naming the file and what is missing, unexpected or of another shape
+/// Reads a folder with config.json, diffusion_pytorch_model.safetensors (or its shards) and, of
+/// networks with a class token, class_embedder.safetensors (one tensor, "weight"); or the
+/// sub-folder "unet" of a pipeline's. \throws std::runtime_error naming the file and what is
+/// missing, unexpected or of another shape
 UNet load_diffusers_unet(const std::filesystem::path& folder);
 /// Writes such a folder, creating it; from_pretrained of the class that config.json names reads it.
 void save_diffusers_unet(const std::filesystem::path& folder, const UNet& unet);

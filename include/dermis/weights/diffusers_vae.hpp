@@ -21,7 +21,8 @@ StateDict vae_from_diffusers(const StateDict& tensors);
 /// The state dict of a KLVAE under diffusers' names.
 StateDict vae_to_diffusers(const StateDict& tensors);
 
-/// Reads a folder with config.json and diffusion_pytorch_model.safetensors, or the sub-folder "vae"
+/// Reads a folder with config.json and diffusion_pytorch_model.safetensors (or its shards), or the
+/// sub-folder "vae"
 /// of a pipeline's.
 /// \throws std::runtime_error naming the file and what is missing, unexpected or of another shape
 KLVAE load_diffusers_vae(const std::filesystem::path& folder);
