@@ -56,3 +56,4 @@ for consumer in dermis_consumer training_consumer; do
   consume $consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D Torch_DIR="$torch_dir"
 done
 consume subdirectory_consumer -D DERMIS_SOURCE="$source" -D Torch_DIR="$torch_dir"  # without optimisation: compiles quicker
+cmake --build "$work/subdirectory_consumer" --target compiled
