@@ -86,9 +86,9 @@ TEST_CASE("flow training: weights, densities and shifts in closed form") {
   CHECK(difference(flat, 1.0 - s) < 1e-7);
   const auto x = randn({2, 1, 2, 2}), v = randn({2, 1, 2, 2}, 1);
   const auto t = torch::tensor({0.25, 0.75});
-  CHECK(torch::equal(applied(FlowPrediction::Raw, v, x, t), v));
-  CHECK(torch::equal(applied(FlowPrediction::Additive, v, x, t), v + x));
-  CHECK(difference(applied(FlowPrediction::SigmaScaled, v, x, t),
+  CHECK(torch::equal(flow_output(FlowPrediction::Raw, v, x, t), v));
+  CHECK(torch::equal(flow_output(FlowPrediction::Additive, v, x, t), v + x));
+  CHECK(difference(flow_output(FlowPrediction::SigmaScaled, v, x, t),
                    RectifiedFlow().estimate(RectifiedFlow().level(t, x), x, v).x0) < 1e-6);
   FlowWeighting weighting{};
   CHECK_THROWS_WITH(from_name(weighting, "sqrt"), Catch::Contains("cosmap, got sqrt"));

@@ -105,7 +105,7 @@ void flux_direction(const Case& parity_case, const StateDict& inputs, StateDict&
     for (const auto prediction :
          {FlowPrediction::Raw, FlowPrediction::Additive, FlowPrediction::SigmaScaled})
       out.emplace_back(text("pred.", dermis::name(prediction)),
-                       applied(prediction, output, batch.x, s));
+                       flow_output(prediction, output, batch.x, s));
     for (const auto weighting :
          {FlowWeighting::None, FlowWeighting::SigmaSqrt, FlowWeighting::CosMap})
       out.emplace_back(text("pred.sigma_scaled.weight_", dermis::name(weighting)),

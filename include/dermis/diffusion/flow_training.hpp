@@ -82,8 +82,8 @@ inline void from_name(FlowPrediction& prediction, std::string_view text) {
 }
 
 /// What enters the loss, of outputs and x_s [B, ...] at times s [B].
-inline at::Tensor applied(FlowPrediction prediction, const at::Tensor& output, const at::Tensor& x,
-                          const at::Tensor& s) {
+inline at::Tensor flow_output(FlowPrediction prediction, const at::Tensor& output,
+                              const at::Tensor& x, const at::Tensor& s) {
   if (prediction == FlowPrediction::Raw) return output;
   if (prediction == FlowPrediction::Additive) return output + x;
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);

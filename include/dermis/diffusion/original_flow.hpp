@@ -105,8 +105,7 @@ class OriginalFlow {
   }
 
   /// Euler's method with steps of 1 / steps from noise x [B, C, H, W] of N(0, 1) to samples; with
-  /// sigma > 0 Euler-Maruyama of the SDE with the same marginals, which reads `noise`. Runs without
-  /// gradients.
+  /// sigma > 0 Euler-Maruyama of the original's SDE, which reads `noise`. Runs without gradients.
   at::Tensor sample(const Denoiser& denoiser, at::Tensor x, std::int64_t steps,
                     const NoiseSource& noise = {}, const SamplerCallback& callback = {}) const {
     const at::NoGradGuard no_grad;
@@ -120,8 +119,8 @@ class OriginalFlow {
       auto velocity = denoiser(x, model_time(times));
       const auto x0 = x + (1.0 - t) * velocity;
       if (options_.sigma > 0) {
-        // The score of x_t is (t v - x) / ((1 - t) scale^2); the original adds the half of it that
-        // follows, with the velocity and the sample weighed so.
+        // The drift as the original has it; the exact score, (t v - x) / ((1 - t) scale^2), would
+        // give t v - x other weights.
         const double diffusion = options_.sigma * (1.0 - t);
         const double pull = diffusion * diffusion / (2.0 * scale * scale * (1.0 - t) * (1.0 - t));
         velocity = velocity + pull * (0.5 * t * (1.0 - t) * velocity - 0.5 * (2.0 - t) * x);
