@@ -97,7 +97,7 @@ StateDict classification(const Case& c) {
   put(out, "auc_ovr_weighted_norm",
       mean_by_support(auc_one_vs_rest(labels, p_norm), figures.support));
   put(out, "auc_ovo_macro_norm", auc_one_vs_one(labels, p_norm));
-  const auto precision = average_precision_one_vs_rest(labels, p);
+  const auto precision = zero_where_undefined(average_precision_one_vs_rest(labels, p));
   put(out, "ap_per_class", precision);
   put(out, "ap_macro", mean_defined(precision));
   put(out, "ap_weighted", mean_by_support(precision, figures.support));

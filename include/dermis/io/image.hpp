@@ -44,6 +44,7 @@ struct Box {
   }
 };
 
+/// What decoding refuses, and whether it turns the image.
 struct DecodeOptions {
   std::int64_t max_pixels =
       178956970;        ///< refused above this, before memory is taken (Pillow's own limit)

@@ -45,7 +45,7 @@ Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t widt
 
 /// What becomes of half a pixel when a margin is odd.
 enum class CropRounding {
-  Down,        ///< the smaller half left and above (transformers, timm)
+  Down,        ///< the smaller half left and above (transformers)
   HalfToEven,  ///< Python's round() of half the margin (torchvision)
 };
 
