@@ -28,7 +28,7 @@ ViTOptions tiny(double norm_eps = 1e-6) {
 }
 
 ViT made(const ViTOptions& options) {
-  ViT vit(options, {.generator = at::make_generator<at::CPUGeneratorImpl>(4)});
+  ViT vit(options, ParameterOptions{.generator = at::make_generator<at::CPUGeneratorImpl>(4)});
   vit->eval();
   return vit;
 }
