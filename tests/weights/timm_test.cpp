@@ -109,8 +109,8 @@ TEST_CASE("timm: what our ViT does not have is refused by its key") {
                                                  {"patch_size", std::vector<int>{8, 16}},
                                                  {"img_size", "large"}}) {
     INFO(key);
-    const auto message =
-        message_of([&, &key = key, &value = value] { vit_options_from_timm(kwargs(key, value)); });
+    const auto message = message_of<std::runtime_error>(
+        [&, &key = key, &value = value] { vit_options_from_timm(kwargs(key, value)); });
     CHECK_THAT(message, Catch::Contains("[config] key '" + key + "'"));
   }
   CHECK_THROWS_WITH(vit_options_from_timm(kwargs("depth", "three")), Catch::Contains("'depth'"));

@@ -130,8 +130,10 @@ TEST_CASE("transformers: what our models do not have is refused by its key") {
                                                  {"image_size", "large"}}) {
     const auto config = Json::object({{key, value}});
     const auto expected = Catch::Contains("[config] key '" + key + "'");
-    CHECK_THAT(message_of([&] { vit_options_from_transformers(config); }), expected);
-    CHECK_THAT(message_of([&] { mae_options_from_transformers(config); }), expected);
+    CHECK_THAT(message_of<std::runtime_error>([&] { vit_options_from_transformers(config); }),
+               expected);
+    CHECK_THAT(message_of<std::runtime_error>([&] { mae_options_from_transformers(config); }),
+               expected);
   }
   CHECK_THROWS_WITH(vit_options_from_transformers(Json::object({{"hidden_size", "big"}})),
                     Catch::Contains("'hidden_size'"));
