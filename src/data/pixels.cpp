@@ -39,7 +39,7 @@ struct Decoded {
 
 /// Decodes all images into `out` (N * 3 * size * size bytes). Each image has its own place, so
 /// threads change nothing.
-std::vector<Decoded> decode_all(const Dataset& dataset, int64_t size, const LoadOptions& options,
+std::vector<Decoded> decode_all(const Dataset& dataset, int64_t size, const PixelOptions& options,
                                 std::uint8_t* out) {
   const int64_t count = dataset.size();
   std::vector<Decoded> decoded(static_cast<std::size_t>(count));
@@ -137,7 +137,7 @@ Image squared(const Image& image, int64_t size, const SquareOptions& options) {
                                           : resize(clean, size, size, options.filter);
 }
 
-PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& options) {
+PixelSet load_pixels(const Dataset& dataset, int64_t size, const PixelOptions& options) {
   check_argument(size >= 1, "[data] expected an image size of at least 1, got ", size);
   check_argument(options.threads >= 1, "[data] expected at least 1 thread, got ", options.threads);
   check_runtime(dataset.size() > 0, "[data] expected images, got an empty data set");

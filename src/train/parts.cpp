@@ -11,7 +11,7 @@ namespace dermis {
 DataParts phantom_parts(const PhantomOptions& options, int threads) {
   const auto data = make_phantom(options);
   DataParts parts;
-  const LoadOptions load{.threads = threads, .report = &parts.report};
+  const PixelOptions load{.threads = threads, .report = &parts.report};
   parts.train = load_pixels(data.train, options.image_size, load);
   parts.validation = load_pixels(data.validation, options.image_size, load);
   parts.test = load_pixels(data.test, options.image_size, load);

@@ -29,7 +29,7 @@ Dataset formulas(int64_t count, std::function<bool(int64_t)> broken = nullptr) {
   });
 }
 
-LoadOptions quiet(int threads = 1, DataReport* report = nullptr) {
+PixelOptions quiet(int threads = 1, DataReport* report = nullptr) {
   return {.threads = threads, .report = report, .progress = false};
 }
 

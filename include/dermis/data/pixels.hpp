@@ -54,7 +54,7 @@ struct SquareOptions {
 /// `image`, preprocessed, squared and resized to `size` x `size` pixels.
 Image squared(const Image& image, int64_t size, const SquareOptions& options = {});
 
-struct LoadOptions {
+struct PixelOptions {
   int threads = 1;               ///< decoding threads; the result does not depend on it
   DataReport* report = nullptr;  ///< corrupt images are counted and named here
   SquareOptions square = {};
@@ -65,7 +65,7 @@ struct LoadOptions {
 /// that does not decode is left out, counted and named in `options.report`. Throws
 /// std::invalid_argument when size or threads is below 1, std::runtime_error when a class that had
 /// images has none left (or there are no images at all), Interrupted after Ctrl-C.
-PixelSet load_pixels(const Dataset& dataset, int64_t size, const LoadOptions& options = {});
+PixelSet load_pixels(const Dataset& dataset, int64_t size, const PixelOptions& options = {});
 
 /// uint8 [3, H, W] of an image.
 at::Tensor to_tensor(const Image& image);
