@@ -185,9 +185,7 @@ DataParts Program::parts(const DermaeRecipe& recipe) const {
                 duplicates == "together");
   std::cerr << text("parts: ", parts.train.size(), " training, ", parts.validation.size(),
                     " validation, ", parts.test.size(), " test images\n");
-  const auto crossing = std::count_if(parts.duplicates.begin(), parts.duplicates.end(),
-                                      [](const PlacedDuplicate& pair) { return pair.crosses(); });
-  if (crossing > 0)
+  if (const auto crossing = crossing_duplicates(parts); crossing > 0)
     std::cerr << text("near-duplicates: ", crossing,
                       " pairs lie in two parts, which flatters the "
                       "figures; --duplicates together prevents it\n");

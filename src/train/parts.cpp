@@ -59,6 +59,11 @@ DataParts split_parts(const LabelledImages& images, SplitOptions split,
           .duplicates = place_duplicates(images.set.samples, images.duplicates, indices)};
 }
 
+std::int64_t crossing_duplicates(const DataParts& parts) {
+  return std::count_if(parts.duplicates.begin(), parts.duplicates.end(),
+                       [](const PlacedDuplicate& pair) { return pair.crosses(); });
+}
+
 std::vector<std::string> few_images(const PixelSet& training, std::int64_t minimum) {
   std::vector<std::int64_t> real(training.classes.size());
   for (const auto& sample : training.samples)
@@ -78,21 +83,20 @@ Json to_json(const DataParts& parts) {
     for (std::size_t c = 0; c < of.size(); ++c) by_class[set.classes[c]] = of[c];
     return by_class;
   };
-  const auto crossing = std::count_if(parts.duplicates.begin(), parts.duplicates.end(),
-                                      [](const PlacedDuplicate& pair) { return pair.crosses(); });
-  return Json::object({{"source", parts.source},
-                       {"classes", parts.train.classes},
-                       {"image_size", parts.train.images.size(2)},
-                       {"train", counts(parts.train)},
-                       {"validation", counts(parts.validation)},
-                       {"test", counts(parts.test)},
-                       {"split", parts.split},
-                       {"near_duplicates", Json::object({{"pairs", parts.duplicates.size()},
-                                                         {"across_parts", crossing}})},
-                       {"left_out", Json::object({{"missing", parts.report.missing},
-                                                  {"corrupt", parts.report.corrupt},
-                                                  {"unlabelled", parts.report.unlabelled},
-                                                  {"unmapped", parts.report.unmapped}})}});
+  return Json::object(
+      {{"source", parts.source},
+       {"classes", parts.train.classes},
+       {"image_size", parts.train.images.size(2)},
+       {"train", counts(parts.train)},
+       {"validation", counts(parts.validation)},
+       {"test", counts(parts.test)},
+       {"split", parts.split},
+       {"near_duplicates", Json::object({{"pairs", parts.duplicates.size()},
+                                         {"across_parts", crossing_duplicates(parts)}})},
+       {"left_out", Json::object({{"missing", parts.report.missing},
+                                  {"corrupt", parts.report.corrupt},
+                                  {"unlabelled", parts.report.unlabelled},
+                                  {"unmapped", parts.report.unmapped}})}});
 }
 
 void write_split(const std::filesystem::path& directory, const DataParts& parts) {

@@ -43,6 +43,9 @@ struct DataParts {
   std::vector<PlacedDuplicate> duplicates;
 };
 
+/// How many of the near-duplicates leak from one part into another.
+std::int64_t crossing_duplicates(const DataParts& parts);
+
 /// The phantom's own parts.
 DataParts phantom_parts(const PhantomOptions& options, int threads);
 
