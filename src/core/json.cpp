@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "dermis/core/file.hpp"
+#include "parse_reason.hpp"
 
 namespace dermis {
 namespace {
@@ -83,13 +84,7 @@ class Builder {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::json::exception& error) {
-    // what() is "[json.exception.parse_error.101] parse error at line 1, column 2: REASON"; we name
-    // the place ourselves.
-    std::string reason = error.what();
-    reason.erase(0, reason.find("] ") + 2);
-    if (reason.compare(0, 14, "parse error at") == 0) reason.erase(0, reason.find(": ") + 2);
-    if (reason.size() > 240) reason = reason.substr(0, 240) + "...";
-    fail(position, reason);
+    fail(position, detail::parse_reason(error));
   }
 
   Json take() { return std::move(result_); }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "../core/parse_reason.hpp"
 #include "dermis/core/check.hpp"
 #include "dermis/core/json.hpp"
 
@@ -130,13 +131,8 @@ class HeaderReader {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::json::exception& error) {
-    // what() is "[json.exception.parse_error.101] parse error at line 1, column 2: REASON"
-    std::string reason = error.what();
-    reason.erase(0, reason.find("] ") + 2);
-    if (reason.compare(0, 14, "parse error at") == 0) reason.erase(0, reason.find(": ") + 2);
-    if (reason.size() > 240) reason = reason.substr(0, 240) + "...";
-    throw std::runtime_error(
-        text("[safetensors] ", file_, ": header byte ", position, ": ", reason));
+    throw std::runtime_error(text("[safetensors] ", file_, ": header byte ", position, ": ",
+                                  detail::parse_reason(error)));
   }
 
   SafetensorsContent content;
