@@ -103,14 +103,11 @@ Encoder from_tensors(const StateDict& tensors, const std::string& source) {
 }  // namespace
 
 Encoder load_encoder(const std::filesystem::path& path, at::Device device) {
-  if (std::filesystem::is_directory(path)) {
-    auto encoder = from_folder(path);
-    encoder.module->to(device);
-    return encoder;
-  }
-  const auto file = read_tensors(path);
-  if (file.metadata.count("dermis.architecture") == 0) {
-    auto encoder = from_tensors(file.tensors, path.string());
+  const bool folder = std::filesystem::is_directory(path);
+  // Only the header is read for this question.
+  if (folder || open_safetensors(path).front().metadata().count("dermis.architecture") == 0) {
+    auto encoder =
+        folder ? from_folder(path) : from_tensors(read_tensors(path).tensors, path.string());
     encoder.module->to(device);
     return encoder;
   }
