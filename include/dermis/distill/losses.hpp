@@ -7,15 +7,22 @@
 
 namespace dermis {
 
+namespace detail {
+inline void check_softened(const at::Tensor& student, const at::Tensor& teacher,
+                           double temperature) {
+  check_argument(temperature > 0, "[distill] expected a temperature above 0, got ", temperature);
+  check_argument(student.sizes() == teacher.sizes(),
+                 "[distill] expected student and teacher logits of one shape, got ",
+                 shape_text(student), " and ", shape_text(teacher));
+}
+}  // namespace detail
+
 /// T^2 KL(softmax(teacher / T) || softmax(student / T)), mean over the batch (Hinton et al., arXiv
 /// 1503.02531; the T^2 keeps the gradient's size when T changes). student, teacher: [B, C] ->
 /// scalar >= 0.
 inline at::Tensor softened_kl(const at::Tensor& student, const at::Tensor& teacher,
                               double temperature) {
-  check_argument(temperature > 0, "[distill] expected a temperature above 0, got ", temperature);
-  check_argument(student.sizes() == teacher.sizes(),
-                 "[distill] expected student and teacher logits of one shape, got ",
-                 shape_text(student), " and ", shape_text(teacher));
+  detail::check_softened(student, teacher, temperature);
   const auto log_q = at::log_softmax(student / temperature, -1);
   const auto log_p = at::log_softmax(teacher / temperature, -1);
   return (log_p.exp() * (log_p - log_q)).sum(-1).mean() * (temperature * temperature);
@@ -26,10 +33,7 @@ inline at::Tensor softened_kl(const at::Tensor& student, const at::Tensor& teach
 /// hence with the same gradient for the student. student, teacher: [B, C] -> scalar.
 inline at::Tensor softened_cross_entropy(const at::Tensor& student, const at::Tensor& teacher,
                                          double temperature) {
-  check_argument(temperature > 0, "[distill] expected a temperature above 0, got ", temperature);
-  check_argument(student.sizes() == teacher.sizes(),
-                 "[distill] expected student and teacher logits of one shape, got ",
-                 shape_text(student), " and ", shape_text(teacher));
+  detail::check_softened(student, teacher, temperature);
   const auto p = at::softmax(teacher / temperature, -1);
   const auto log_q = at::log_softmax(student / temperature, -1);
   return -(p * log_q).sum(-1).mean() * (temperature * temperature);
