@@ -5,6 +5,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 environment=$root/.cache/python
 python=$environment/bin/python
 
+# ctest runs tests side by side: whoever comes second waits for the environment that the first one makes.
+mkdir -p "$root/.cache"
+exec 9>"$environment.lock"
+flock 9
+
 if [[ ! -e $environment/complete ]]; then
   for base in python3 "$root/.cache/venv/bin/python"; do
     torch=$("$base" -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("torch").origin).parents[1])' 2>/dev/null) && break

@@ -7,6 +7,9 @@ base=$("$root/tests/programs/python_with_torch.sh")
 environment=$root/.cache/peers
 python=$environment/bin/python
 
+exec 9>"$environment.lock"  # one maker at a time, as in python_with_torch.sh
+flock 9
+
 if [[ ! -e $environment/complete ]]; then
   rm -rf "$environment"
   python3 -m venv "$environment"
