@@ -48,7 +48,7 @@ refused "Torch"  # the default is everything
 refused "requested version" 99.0 COMPONENTS core
 
 consume core_consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON
-if ldd "$work/core_consumer/consumer" | grep -E 'torch|c10'; then
+if ldd "$work/core_consumer/consumer" | grep -E 'lib(torch|c10)'; then  # not c10 alone: ldd prints addresses too
   echo "dermis::core links LibTorch (see above)"
   exit 1
 fi
