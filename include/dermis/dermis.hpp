@@ -83,6 +83,7 @@
 #include "dermis/metrics/image_similarity.hpp"
 #include "dermis/metrics/isic_score.hpp"
 #include "dermis/metrics/linear_classifier.hpp"
+#include "dermis/metrics/manifold.hpp"
 #include "dermis/metrics/reader_study.hpp"
 #include "dermis/models/attention_rollout.hpp"
 #include "dermis/models/kl_vae.hpp"
