@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "arm.hpp"
@@ -156,7 +157,7 @@ Interval over_lesions_and_seeds(const std::vector<std::string>& lesions, std::in
       },
       options);
   std::vector<std::int64_t> all(lesions.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  std::iota(all.begin(), all.end(), std::int64_t{0});
   interval.mean = mean_over([](std::int64_t k) { return static_cast<std::uint64_t>(k); }, all);
   return interval;
 }

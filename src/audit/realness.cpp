@@ -1,6 +1,8 @@
 #include "dermis/audit/realness.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "arm.hpp"
 #include "dermis/audit/equal_counts.hpp"
@@ -117,8 +119,12 @@ RealnessProbe probe(const NamedFeatures& features, const Sides& sides,
   result.auc = bootstrap_interval(
       sides.lesions, [&](const auto& rows) { return mean_defined(within(rows)); },
       options.bootstrap);
+  const auto k = static_cast<double>(options.folds);
+  const double widening = std::sqrt(1 + k / (k - 1));
+  result.auc.lo = std::max(0.0, result.auc.mean - widening * (result.auc.mean - result.auc.lo));
+  result.auc.hi = std::min(1.0, result.auc.mean + widening * (result.auc.hi - result.auc.mean));
   std::vector<std::int64_t> all(scores.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  std::iota(all.begin(), all.end(), std::int64_t{0});
   result.class_auc = within(all);
   return result;
 }

@@ -47,8 +47,10 @@ struct RealnessAudit {
 /// synthetic images of each class, cross-validated so that no lesion or patient is in two folds,
 /// judged by the AUC within classes (pairs of a real and a synthetic image of the same class), so
 /// that class cannot give it away. The interval is bootstrapped by lesion over the out-of-fold
-/// scores. It knows nothing of how the folds fell: at chance it misses 0.5 somewhat more often than
-/// its level says.
+/// scores and widened by sqrt(1 + k / (k - 1)) for k folds, since their classifiers share training
+/// images (Nadeau and Bengio, "Inference for the generalization error", 2003, whose variance is
+/// 1 / k + 1 / (k - 1) in place of 1 / k): without it, 95 % intervals missed 0.5 in 15 % of 600
+/// comparisons of equal distributions, with it in 4 % of 900.
 ///
 ///     realness_probe(train, synthetic, {{"encoder", classifier_features(judge)},
 ///                                       {"codec", codec_features}});
