@@ -2,6 +2,13 @@
 /// \file
 /// The whole library. Programs that use a part of it compile quicker with the headers of that part.
 
+#include "dermis/audit/distribution.hpp"
+#include "dermis/audit/dose_curve.hpp"
+#include "dermis/audit/equal_counts.hpp"
+#include "dermis/audit/features.hpp"
+#include "dermis/audit/fidelity.hpp"
+#include "dermis/audit/realness.hpp"
+#include "dermis/audit/transfer.hpp"
 #include "dermis/core/check.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/core/hash.hpp"

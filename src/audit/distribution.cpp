@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dermis/audit/equal_counts.hpp"
+#include "kinds.hpp"
 
 namespace dermis {
 namespace {
@@ -68,6 +69,9 @@ DistributionAudit distribution_audit(const PixelSet& real_train, const PixelSet&
                      options.minimum_images > std::max<std::int64_t>(3, options.neighbours),
                  "[distribution] expected minimum_images above neighbours and 3, got ",
                  options.minimum_images, " with ", options.neighbours, " neighbours");
+  detail::check_synthetic(real_train, false, "distribution", "a training part");
+  detail::check_synthetic(real_held_out, false, "distribution", "a held-out part");
+  detail::check_synthetic(synthetic, true, "distribution", "a synthetic set");
   const auto rows = equal_class_rows({&real_train, &real_held_out, &synthetic}, options.seed);
   const auto n = static_cast<std::int64_t>(joined(rows[0]).size());
   check_argument(n > 0, "[distribution] expected a class with images in all three sets, got none");
@@ -79,6 +83,7 @@ DistributionAudit distribution_audit(const PixelSet& real_train, const PixelSet&
   const Features compared{of(real_train, 0), of(real_held_out, 1), of(synthetic, 2)};
 
   DistributionAudit audit;
+  audit.neighbours = options.neighbours;
   audit.feature_width = compared.train.cols();
   audit.all = {.name = "all",
                .real_train = real_train.size(),
@@ -104,7 +109,8 @@ DistributionAudit distribution_audit(const PixelSet& real_train, const PixelSet&
 Json to_json(const DistributionAudit& audit) {
   Json classes = Json::object();
   for (const auto& of : audit.classes) classes[of.name] = to_json(of);
-  return Json::object({{"feature_width", audit.feature_width},
+  return Json::object({{"neighbours", audit.neighbours},
+                       {"feature_width", audit.feature_width},
                        {"all", to_json(audit.all)},
                        {"classes", std::move(classes)}});
 }

@@ -9,6 +9,7 @@
 #include "arm.hpp"
 #include "dermis/audit/equal_counts.hpp"
 #include "dermis/core/random.hpp"
+#include "kinds.hpp"
 
 namespace dermis {
 namespace {
@@ -233,12 +234,14 @@ DoseCurve dose_curve(const PixelSet& training, const PixelSet& synthetic,
   check_options(options);
   check_sets(training, synthetic, validation, test, options);
   const auto pool = shuffled_pool(synthetic, context.seed);
-  std::vector<PixelSet> real;
+  std::vector<PixelSet> real;  // of each share
+  std::int64_t most = 0;
   for (const double share : options.real_shares) {
     real.push_back(training.subset(real_subset(training, share, context.seed)));
-    for (const double dose : options.doses)
-      check_pool(pool, training.classes, real.back().size(), dose);
+    most = std::max(most, real.back().size());
   }
+  check_pool(pool, training.classes, most,
+             *std::max_element(options.doses.begin(), options.doses.end()));
 
   DoseCurve curve;
   for (std::size_t r = 0; r < real.size(); ++r) {

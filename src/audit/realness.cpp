@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "arm.hpp"
 #include "dermis/audit/equal_counts.hpp"
 #include "dermis/data/split.hpp"
 #include "dermis/metrics/linear_classifier.hpp"
+#include "kinds.hpp"
 
 namespace dermis {
 namespace {

@@ -1,6 +1,7 @@
 #include "dermis/audit/transfer.hpp"
 
 #include "arm.hpp"
+#include "kinds.hpp"
 
 namespace dermis {
 

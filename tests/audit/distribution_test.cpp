@@ -53,6 +53,7 @@ TEST_CASE("equal counts: as many of each class as the poorest set has") {
 TEST_CASE("distribution: equal distributions are as near as real images are to each other") {
   const auto found = audit(striped(140, 3));
   CHECK(found.feature_width == 12);
+  CHECK(found.neighbours == 5);
   CHECK(found.all.n == 120);
   CHECK(found.all.synthetic == 140);
   CHECK(found.all.missing.empty());
@@ -148,6 +149,12 @@ TEST_CASE("distribution: bad arguments are refused") {
   CHECK_THROWS_WITH(run(synthetic, {.minimum_images = 5}),
                     Contains("minimum_images above neighbours and 3, got 5 with 5 neighbours"));
   CHECK_THROWS_WITH(run(synthetic, {.minimum_images = 3, .neighbours = 2}), Contains("got 3"));
+  CHECK_THROWS_WITH(run(held_out, {}),
+                    Contains("a synthetic set of synthetic images only, got real image2_0"));
+  CHECK_THROWS_WITH(distribution_audit(synthetic, held_out, synthetic, quarters),
+                    Contains("a training part of real images only"));
+  CHECK_THROWS_WITH(distribution_audit(training, synthetic, synthetic, quarters),
+                    Contains("a held-out part of real images only"));
   CHECK_THROWS_WITH(run(synthetic.subset({}), {}),
                     Contains("a class with images in all three sets, got none"));
 }

@@ -42,6 +42,7 @@ struct ClassDistribution {
 };
 
 struct DistributionAudit {
+  std::int64_t neighbours = 0;
   std::int64_t feature_width = 0;
   ClassDistribution all;  ///< equally many images of each class in every set
   std::vector<ClassDistribution> classes;
@@ -51,15 +52,15 @@ struct DistributionAudit {
 /// density and coverage depend on their number. `features` are standardised by the real training
 /// images. They should come from an encoder that was not trained on one of the sets alone: one that
 /// knows the training images well tells them from held-out ones, and the floor shows it. Throws
-/// std::invalid_argument unless the classes agree, minimum_images is above `neighbours` and at
-/// least 4, and some class is in all three sets.
+/// std::invalid_argument unless the classes agree, images are of the kind they should be,
+/// minimum_images is above `neighbours` and at least 4, and some class is in all three sets.
 DistributionAudit distribution_audit(const PixelSet& real_train, const PixelSet& real_held_out,
                                      const PixelSet& synthetic, const FeatureFunction& features,
                                      const DistributionOptions& options = {});
 
-/// feature_width, all{...}, classes{<name>: images{real_train, real_held_out, synthetic}, n,
-/// synthetic{kid, fid, precision, recall, density, coverage}, floor{the same}, missing}; what is
-/// absent is null.
+/// neighbours, feature_width, all{...}, classes{<name>: images{real_train, real_held_out,
+/// synthetic}, n, synthetic{kid, fid, precision, recall, density, coverage}, floor{the same},
+/// missing}; what is absent is null.
 Json to_json(const DistributionAudit& audit);
 
 }  // namespace dermis
