@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "arm.hpp"
 #include "dermis/audit/equal_counts.hpp"
@@ -100,14 +101,15 @@ Mixture mixture(const PixelSet& real, const PixelSet& synthetic, const ClassRows
   return {taken.empty() ? real : concatenate(real, synthetic.subset(taken)), real.size()};
 }
 
-/// A classifier for each seed, and the learning rate that all of them have.
+/// How the classifiers of all seeds do on the test part, and the learning rate they have. The
+/// classifiers themselves would be too many to keep.
 struct Trained {
-  std::vector<Classifier> classifiers;
+  std::vector<Evaluation> evaluations;
   double learning_rate = 0;
 };
 
 Trained train_seeds(const Mixture& data, const Normalization& normalization,
-                    const PixelSet& validation, double share, double dose,
+                    const PixelSet& validation, const PixelSet& test, double share, double dose,
                     const DoseOptions& options, const StageContext& context,
                     const Encoder& encoder) {
   auto rates = options.learning_rates;
@@ -124,12 +126,12 @@ Trained train_seeds(const Mixture& data, const Normalization& normalization,
       run.seed = context.seed + static_cast<std::uint64_t>(seed - 1);
       const auto name =
           dose_name(share, dose, seed) + (rates.size() > 1 ? text("_lr", rate) : std::string());
-      trained.classifiers.push_back(
-          detail::train_arm(data.images, normalization, classifier, run, name, encoder));
+      const auto model =
+          detail::train_arm(data.images, normalization, classifier, run, name, encoder);
+      trained.evaluations.push_back(evaluate(model, test));
       if (rates.size() > 1)
-        score +=
-            balanced_accuracy(labels_of(validation),
-                              predict_probabilities(trained.classifiers.back(), validation.images));
+        score += balanced_accuracy(labels_of(validation),
+                                   predict_probabilities(model, validation.images));
     }
     if (score > best_score) {
       best_score = score;
@@ -249,16 +251,16 @@ DoseCurve dose_curve(const PixelSet& training, const PixelSet& synthetic,
     const auto normalization = measure_normalization(real[r]);
     for (const double dose : options.doses) {
       const auto data = mixture(real[r], synthetic, pool, dose);
-      const auto trained =
-          train_seeds(data, normalization, validation, share, dose, options, context, encoder);
-      for (std::size_t k = 0; k < trained.classifiers.size(); ++k)
+      auto trained = train_seeds(data, normalization, validation, test, share, dose, options,
+                                 context, encoder);
+      for (std::size_t k = 0; k < trained.evaluations.size(); ++k)
         curve.points.push_back({.real_share = share,
                                 .dose = dose,
                                 .seed = static_cast<std::int64_t>(k) + 1,
                                 .real_images = data.real,
                                 .synthetic_images = data.images.size() - data.real,
                                 .learning_rate = trained.learning_rate,
-                                .evaluation = evaluate(trained.classifiers[k], test)});
+                                .evaluation = std::move(trained.evaluations[k])});
     }
   }
 

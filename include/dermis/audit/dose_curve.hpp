@@ -15,7 +15,8 @@ namespace dermis {
 struct DoseOptions {
   /// Of every training: equal steps, augmentation, network. Its real_share decides how often
   /// synthetic images are drawn: above 0 it is the same for every dose, which then only varies how
-  /// many different ones there are; at 0 they are drawn in proportion to their number.
+  /// many different ones there are; at 0 they are drawn in proportion to their number. Above 0
+  /// also, doses draw with replacement where dose 0 takes turns (stage_sampler).
   ClassifierOptions classifier;
   std::vector<double> doses = {0, 0.25, 0.5, 1, 2};  ///< synthetic images over the real images that
                                                      ///< they are added to; one of them 0
@@ -48,7 +49,7 @@ struct DosePoint {
 };
 
 /// All trainings of one share and dose. The intervals are bootstrapped over lesions and seeds
-/// together; with one seed they know nothing of the spread over seeds.
+/// together; few seeds understate their spread, one knows nothing of it.
 struct DoseEffect {
   double real_share = 1;
   double dose = 0;
