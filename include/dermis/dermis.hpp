@@ -115,6 +115,7 @@
 #include "dermis/train/ema.hpp"
 #include "dermis/train/encoder.hpp"
 #include "dermis/train/generator.hpp"
+#include "dermis/train/generator_options.hpp"
 #include "dermis/train/linear_probe.hpp"
 #include "dermis/train/loop.hpp"
 #include "dermis/train/masked.hpp"

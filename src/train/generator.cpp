@@ -9,81 +9,9 @@
 #include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/layers/autocast.hpp"
+#include "generator_process.hpp"
 
 namespace dermis {
-
-std::string name(Objective objective) {
-  return objective == Objective::Epsilon    ? "epsilon"
-         : objective == Objective::Velocity ? "velocity"
-                                            : "flow";
-}
-
-void from_name(Objective& objective, const std::string& text) {
-  for (const auto candidate : {Objective::Epsilon, Objective::Velocity, Objective::Flow}) {
-    if (name(candidate) != text) continue;
-    objective = candidate;
-    return;
-  }
-  check_argument(false, "[generator] expected objective epsilon, velocity or flow, got ", text);
-}
-
-namespace {
-
-/// Calls `body` with the process that `options` describe; diffusion and flow have the same
-/// functions.
-template <class Body>
-auto with_process(const GeneratorOptions& options, Body body) {
-  if (options.objective == Objective::Flow) return body(RectifiedFlow());
-  return body(DiffusionProcess(
-      NoiseSchedule(options.schedule),
-      options.objective == Objective::Velocity ? Prediction::Velocity : Prediction::Epsilon));
-}
-
-at::Tensor run_sampler(const RectifiedFlow& flow, const GeneratorOptions& options,
-                       const Denoiser& denoiser, const at::Tensor& noise) {
-  return flow.sample(denoiser, noise, options.sampling_steps);
-}
-at::Tensor run_sampler(const DiffusionProcess& process, const GeneratorOptions& options,
-                       const Denoiser& denoiser, const at::Tensor& noise) {
-  return DDIM(process, {.steps = options.sampling_steps}).sample(denoiser, noise);
-}
-
-at::Tensor latent_noise(const Generator& generator, int label, std::int64_t index,
-                        std::uint64_t seed) {
-  const auto factor = generator.autoencoder->options.factor();
-  const auto side = generator.image_size / factor;
-  const auto noise = torch::empty({generator.autoencoder->options.latent_channels, side, side});
-  RandomStream stream(seed, "synthesis/" + generator.classes.at(static_cast<std::size_t>(label)), 0,
-                      static_cast<std::uint64_t>(index));
-  auto* values = noise.data_ptr<float>();
-  for (std::int64_t i = 0; i < noise.numel(); ++i) values[i] = static_cast<float>(stream.normal());
-  return noise;
-}
-
-}  // namespace
-
-at::Tensor Generator::sample(const std::vector<int>& labels,
-                             const std::vector<std::int64_t>& indices, std::uint64_t seed) const {
-  check_argument(!labels.empty() && labels.size() == indices.size(),
-                 "[generator] expected as many labels as indices, got ", labels.size(), " and ",
-                 indices.size());
-  auto network = unet;
-  network->eval();
-  const auto device = network->conv_in->weight.device();
-  std::vector<at::Tensor> noise;
-  std::vector<std::int64_t> classes_of;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    noise.push_back(latent_noise(*this, labels[i], indices[i], seed));
-    classes_of.push_back(labels[i]);
-  }
-  const auto denoiser =
-      guided(denoiser_of(network), torch::tensor(classes_of, torch::kLong).to(device),
-             network->null_class(), options.guidance_scale);
-  const auto latents = with_process(options, [&](const auto& process) {
-    return run_sampler(process, options, denoiser, at::stack(noise).to(device));
-  });
-  return decode_latents(autoencoder, latents);
-}
 
 namespace {
 
@@ -107,9 +35,7 @@ Image drawn(const Generator& generator, std::uint64_t seed) {
 Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
                           GeneratorOptions options, const StageContext& context,
                           const std::string& name, TrainResult* result) {
-  check_argument(
-      options.latent_views == 1 || options.latent_views == 2 || options.latent_views == 8,
-      "[generator] expected latent_views 1, 2 or 8, got ", options.latent_views);
+  validate(options);
   const auto count = training.size();
   at::Tensor latents;  // [views N, C, h, w]; made by the first step: a finished run needs none
   const auto cache_latents = [&] {
@@ -120,10 +46,11 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
     latents = at::cat(views);
   };
 
-  options.model.in_channels = options.model.out_channels = autoencoder->options.latent_channels;
-  options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
+  options.model = network_options(options, autoencoder->options.latent_channels,
+                                  static_cast<std::int64_t>(training.classes.size()));
   UNet unet(options.model, first_weights(context, name));
   unet->to(context.device);
+  unet->checkpoint_activations = options.checkpoint_activations;
   const auto sampler = stage_sampler(training, options.class_balanced, context, name);
   auto configuration =
       stage_configuration("generator", options_to_json(options), sampler, training,
@@ -131,7 +58,7 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   const Generator generator{autoencoder, unet, options, training.classes, training.images.size(2)};
   const auto preview =
       preview_writer(context, name, [&] { return drawn(generator, context.seed); });
-  auto outcome = with_process(options, [&](const auto& process) {
+  auto outcome = detail::with_process(options, [&](const auto& process) {
     const auto step = [&](const Batch& batch) -> StepLoss {
       if (!latents.defined()) cache_latents();
       const auto size = batch.indices.size(0);
@@ -144,7 +71,10 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
                       torch::rand({size}, batch.generator), options.label_dropout);
       const auto noisy = process.corrupt(x0, noise, times);
       const auto output = unet->forward(noisy.x, noisy.time, kept.to(context.device));
-      return {at::mse_loss(output.to(torch::kFloat), noisy.target), {}};
+      const auto weights = detail::loss_weights(process, options, times);
+      if (!weights.defined()) return {at::mse_loss(output.to(torch::kFloat), noisy.target), {}};
+      const auto errors = (output.to(torch::kFloat) - noisy.target).square().flatten(1).mean(1);
+      return {(weights * errors).mean(), {}};
     };
     return train(*unet, parameter_groups(*unet, {.weight_decay = options.training.weight_decay}),
                  sampler, step,
@@ -177,7 +107,7 @@ DenoisingComparison compare_denoising(const Generator& generator, const PixelSet
   wrong.index_put_({order}, held_out.labels.index_select(0, order).roll({held_out.size() / 2}));
 
   const auto [model, shuffled, gaussian] =
-      with_process(generator.options, [&](const auto& process) {
+      detail::with_process(generator.options, [&](const auto& process) {
         const auto grid = time_grid(process, times).to(device);
         const auto loss = [&](const ConditionalDenoiser& denoiser, const at::Tensor& of) {
           return denoising_loss(process, denoiser, latents, of, grid, noise)

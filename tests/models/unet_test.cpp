@@ -183,6 +183,45 @@ TEST_CASE("unet: masked tokens of the context do not matter, all others do") {
         "[unet] expected no context: this model attends to none");
 }
 
+TEST_CASE("unet: checkpointed activations give the same answer and gradients") {
+  const auto gradients = [](UNet& unet, bool checkpoint, const std::vector<at::Tensor>& x) {
+    unet->zero_grad();
+    unet->checkpoint_activations = checkpoint;
+    const auto out = unet->forward(x[0], x[1], x[2], x.size() > 3 ? x[3] : at::Tensor());
+    (out * randn(out.sizes(), 11)).sum().backward();
+    std::vector<at::Tensor> all = {out.detach()};
+    for (const auto& p : unet->parameters()) all.push_back(p.grad().clone());
+    return all;
+  };
+  auto resampling = tiny, token = tiny, given = tiny;
+  resampling.resnet_down = {1, 0};
+  resampling.resnet_up = {0, 1};
+  token.cross_attention_dim = 6;
+  given.cross_attention_dim = 6;
+  given.class_token = false;
+  for (const auto& options : {tiny, resampling, token, given}) {
+    UNet unet(options, ParameterOptions{.generator = test::generator(1)});
+    auto draws = test::generator(3);
+    {
+      const torch::NoGradGuard no_grad;
+      for (auto& p : unet->parameters()) p.add_(0.1 * torch::randn(p.sizes(), draws));
+    }
+    auto x = inputs();
+    if (!options.class_token) x.push_back(randn({2, 5, 6}, 4));
+    const auto plain = gradients(unet, false, x), saving = gradients(unet, true, x);
+    CHECK(torch::equal(saving[0], plain[0]));
+    for (std::size_t i = 1; i < plain.size(); ++i) {
+      INFO(unet->named_parameters().keys()[i - 1]);
+      const double size = std::max(1.0, plain[i].abs().max().item<double>());
+      CHECK(difference(saving[i], plain[i]) < 1e-5 * size);
+    }
+    if (options.class_token) continue;
+    const auto grown = randn({2, 5, 6}, 4).requires_grad_() * 2;
+    CHECK(test::message_of([&] { unet->forward(x[0], x[1], x[2], grown); }) ==
+          "[unet] expected no checkpoint_activations with a context that has a graph");
+  }
+}
+
 TEST_CASE("unet: bad options and inputs are named") {
   const auto built = [](auto change) {
     auto options = tiny;

@@ -74,19 +74,24 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
     check_context(x.size(0), context, context_mask);
     const auto sinusoid = timestep_embedding(t, options.channels.front(), 10000.0,
                                              options.flip_sin_to_cos, options.freq_shift);  // fp32
-    UNetCondition condition;
-    condition.embedding =
-        time_embedding->forward(sinusoid.to(time_embedding->linear_1->weight.scalar_type()));
-    if (!class_embedding.is_empty())
-      condition.embedding = condition.embedding + class_embedding->forward(labels);
-    if (!class_embedder.is_empty())
-      condition.context = class_embedder->forward(labels).unsqueeze(1);  // [B, 1, context]
-    if (context.defined()) condition.context = context;
-    // A large number, as in diffusers, not infinity: a row without any token stays finite.
-    if (context_mask.defined())
-      condition.context_bias = ((1 - context_mask.to(context.scalar_type())) * -10000.0)
-                                   .unsqueeze(1)
-                                   .unsqueeze(1);  // [B, 1, 1, M]
+    const auto compute_condition = [this, sinusoid, labels, context, context_mask] {
+      UNetCondition condition;
+      condition.embedding =
+          time_embedding->forward(sinusoid.to(time_embedding->linear_1->weight.scalar_type()));
+      if (!class_embedding.is_empty())
+        condition.embedding = condition.embedding + class_embedding->forward(labels);
+      if (!class_embedder.is_empty())
+        condition.context = class_embedder->forward(labels).unsqueeze(1);  // [B, 1, context]
+      if (context.defined()) condition.context = context;
+      // A large number, as in diffusers, not infinity: a row without any token stays finite.
+      if (context_mask.defined())
+        condition.context_bias = ((1 - context_mask.to(context.scalar_type())) * -10000.0)
+                                     .unsqueeze(1)
+                                     .unsqueeze(1);  // [B, 1, 1, M]
+      return condition;
+    };
+    auto condition = compute_condition();
+    if (checkpoint_activations && at::GradMode::is_enabled()) condition.again = compute_condition;
 
     auto h = conv_in->forward(x.contiguous(at::MemoryFormat::ChannelsLast));  // see class doc
     std::vector<at::Tensor> skips = {h};
@@ -105,6 +110,9 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
   torch::nn::ModuleList down_blocks = nullptr, up_blocks = nullptr;
   UNetMidBlock mid_block = nullptr;
   GroupNorm conv_norm_out = nullptr;
+  /// Train with less memory; same gradients but for rounding, as those of the embeddings are added
+  /// up block by block. The module must outlive the backward pass.
+  bool checkpoint_activations = false;
 
  private:
   void check_inputs(const at::Tensor& x, const at::Tensor& t, const at::Tensor& labels) const {
@@ -141,6 +149,8 @@ class UNetImpl : public torch::nn::Cloneable<UNetImpl> {
                        context.size(2) == dim,
                    "[unet] expected a context of shape [", batch, ", M, ", dim, "], got ",
                    shape(context));
+    check_argument(!checkpoint_activations || !context.grad_fn(),
+                   "[unet] expected no checkpoint_activations with a context that has a graph");
     check_argument(!mask.defined() || (mask.dim() == 2 && mask.size(0) == batch &&
                                        mask.size(1) == context.size(1)),
                    "[unet] expected a context mask of shape [", batch, ", ", context.size(1),

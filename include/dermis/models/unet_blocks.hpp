@@ -2,6 +2,10 @@
 /// \file
 /// The levels of the denoising UNet: down, middle, up. Parameter names are diffusers'.
 
+#include <functional>
+#include <memory>
+
+#include "dermis/layers/activation_checkpoint.hpp"
 #include "dermis/layers/resnet.hpp"
 #include "dermis/layers/spatial_transformer.hpp"
 #include "dermis/models/unet_options.hpp"
@@ -13,6 +17,9 @@ struct UNetCondition {
   at::Tensor embedding;  ///< time (and class), [B, time_channels]
   at::Tensor context;    ///< tokens to attend to, [B, M, cross_attention_dim]; undefined if none
   std::optional<at::Tensor> context_bias = {};  ///< added to the scores, [B, 1, 1, M]
+  /// Where activations are checkpointed: the same, computed anew. A graph can be walked back only
+  /// once, so what runs again must not share this one's.
+  std::function<UNetCondition()> again = {};
 };
 
 namespace detail {
@@ -60,6 +67,26 @@ inline at::Tensor unet_attend(torch::nn::Module& module, const at::Tensor& x,
   return module.as<SpatialAttention>()->forward(x);
 }
 
+/// A residual block and the attention after it (null: none). With condition.again, x is all that is
+/// kept for the backward pass.
+inline at::Tensor unet_layer(const std::shared_ptr<torch::nn::Module>& resnet,
+                             const std::shared_ptr<torch::nn::Module>& attention,
+                             const at::Tensor& x, const UNetCondition& condition) {
+  const auto forward = [resnet, attention](const at::Tensor& h, const UNetCondition& c) {
+    const auto y = resnet->as<ResnetBlock>()->forward(h, c.embedding);
+    return attention ? unet_attend(*attention, y, c) : y;
+  };
+  if (!condition.again) return forward(x, condition);
+  return checkpoint_activations(
+      [forward, again = condition.again](const at::Tensor& h) { return forward(h, again()); }, x);
+}
+
+/// Entry i of `list`, or null if it is empty.
+inline std::shared_ptr<torch::nn::Module> entry_or_null(const torch::nn::ModuleList& list,
+                                                        std::size_t i) {
+  return list->is_empty() ? nullptr : list->ptr(i);
+}
+
 }  // namespace detail
 
 /// One level on the way down. forward appends every map that the way up will need to `skips`.
@@ -95,13 +122,12 @@ class UNetDownBlockImpl : public torch::nn::Cloneable<UNetDownBlockImpl> {
 
   at::Tensor forward(at::Tensor x, const UNetCondition& condition, std::vector<at::Tensor>& skips) {
     for (std::size_t i = 0; i < resnets->size(); ++i) {
-      x = resnets[i]->as<ResnetBlock>()->forward(x, condition.embedding);
-      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition);
+      x = detail::unet_layer(resnets->ptr(i), detail::entry_or_null(attentions, i), x, condition);
       skips.push_back(x);
     }
     if (!downsamplers->is_empty()) {
       auto* resnet = downsamplers[0]->as<ResnetBlock>();
-      x = resnet ? resnet->forward(x, condition.embedding)
+      x = resnet ? detail::unet_layer(downsamplers->ptr(0), nullptr, x, condition)
                  : downsamplers[0]->as<Downsample>()->forward(x);
       skips.push_back(x);
     }
@@ -143,9 +169,8 @@ class UNetMidBlockImpl : public torch::nn::Cloneable<UNetMidBlockImpl> {
   }
 
   at::Tensor forward(at::Tensor x, const UNetCondition& condition) {
-    x = resnets[0]->as<ResnetBlock>()->forward(x, condition.embedding);
-    if (!attentions->is_empty()) x = detail::unet_attend(*attentions[0], x, condition);
-    return observed(*this, resnets[1]->as<ResnetBlock>()->forward(x, condition.embedding));
+    x = detail::unet_layer(resnets->ptr(0), detail::entry_or_null(attentions, 0), x, condition);
+    return observed(*this, detail::unet_layer(resnets->ptr(1), nullptr, x, condition));
   }
 
   torch::nn::ModuleList resnets = nullptr, attentions = nullptr;  ///< two ResnetBlock; one or none
@@ -193,8 +218,7 @@ class UNetUpBlockImpl : public torch::nn::Cloneable<UNetUpBlockImpl> {
     for (std::size_t i = 0; i < resnets->size(); ++i) {
       x = at::cat({x, skips.back()}, 1);  // [B, C + skip, H, W]
       skips.pop_back();
-      x = resnets[i]->as<ResnetBlock>()->forward(x, condition.embedding);
-      if (!attentions->is_empty()) x = detail::unet_attend(*attentions[i], x, condition);
+      x = detail::unet_layer(resnets->ptr(i), detail::entry_or_null(attentions, i), x, condition);
     }
     // The size of the next skip, not twice ours: an odd size was rounded up on the way down.
     if (!upsamplers->is_empty()) {

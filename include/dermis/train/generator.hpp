@@ -3,46 +3,12 @@
 /// The class-conditioned generator: a UNet trained on cached latents by diffusion or rectified
 /// flow, sampled with guidance, decoded.
 
-#include "dermis/diffusion/ddim.hpp"
-#include "dermis/diffusion/denoiser.hpp"
-#include "dermis/diffusion/rectified_flow.hpp"
 #include "dermis/metrics/bootstrap.hpp"
 #include "dermis/models/unet.hpp"
 #include "dermis/train/autoencoder.hpp"
+#include "dermis/train/generator_options.hpp"
 
 namespace dermis {
-
-/// What the network is asked to predict.
-enum class Objective { Epsilon, Velocity, Flow };
-std::string name(Objective objective);
-void from_name(Objective& objective, const std::string& text);
-
-struct GeneratorOptions {
-  UNetOptions model;  ///< num_classes and channel counts of the latents are taken from the data
-  StageSchedule training;
-  Objective objective = Objective::Velocity;
-  NoiseScheduleOptions schedule = cosine_schedule();  ///< not used by flow
-  double label_dropout = 0.1;  ///< share of labels replaced by the null class, for guidance
-  bool class_balanced = true;  ///< every class is drawn equally often
-  std::int64_t latent_views =
-      2;  ///< cached latents an image: 1, 2 (mirrored) or 8 (all right angles, mirrored)
-  std::int64_t sampling_steps = 25;
-  double guidance_scale = 2.0;  ///< 1 = the plain conditional model
-};
-
-template <class Self, class Visitor>
-requires std::same_as<std::remove_const_t<Self>, GeneratorOptions>
-void visit_fields(Self& o, Visitor&& visit) {
-  visit("model", o.model);
-  visit("training", o.training);
-  visit("objective", o.objective);
-  visit("schedule", o.schedule);
-  visit("label_dropout", o.label_dropout);
-  visit("class_balanced", o.class_balanced);
-  visit("latent_views", o.latent_views);
-  visit("sampling_steps", o.sampling_steps);
-  visit("guidance_scale", o.guidance_scale);
-}
 
 /// Both stages of latent diffusion, ready to draw.
 struct Generator {
@@ -52,14 +18,15 @@ struct Generator {
   std::vector<std::string> classes;
   std::int64_t image_size = 0;
 
-  /// One uint8 image per label: [N, 3, S, S]. Image i depends on (seed, labels[i], indices[i])
-  /// alone, not on the batch it is drawn in.
+  /// One uint8 image per label: [N, 3, S, S], in full precision. Image i depends on (seed,
+  /// labels[i], indices[i]) alone, not on the batch it is drawn in. Throws std::invalid_argument if
+  /// the options cannot be.
   at::Tensor sample(const std::vector<int>& labels, const std::vector<std::int64_t>& indices,
                     std::uint64_t seed) const;
 };
 
 /// Caches the latents of `training`, then trains a UNet on them. The latents' scale is the
-/// autoencoder's.
+/// autoencoder's. The generator's `options` say what was trained: its `model` is the network's.
 Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
                           GeneratorOptions options, const StageContext& context,
                           const std::string& name = "generator", TrainResult* result = nullptr);
