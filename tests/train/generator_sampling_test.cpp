@@ -54,14 +54,14 @@ TEST_CASE("generator sampling: all deterministic methods end at one image, the q
                      })
             .to(torch::kFloat);
       };
-      const auto limit = with(SamplingMethod::DDIM, 500);
+      const auto limit = with(SamplingMethod::DDIM, 250);
       const auto error = [&](const at::Tensor& images) {
         return (images - limit).abs().mean().item<double>();
       };
       const double ddim = error(with(SamplingMethod::DDIM, 10)),
                    dpm = error(with(SamplingMethod::DPMSolver, 10)),
-                   fine = error(with(SamplingMethod::DPMSolver, 100)),
-                   karras = error(with(SamplingMethod::DPMSolver, 100, true));
+                   fine = error(with(SamplingMethod::DPMSolver, 60)),
+                   karras = error(with(SamplingMethod::DPMSolver, 60, true));
       INFO(name(objective) << (zero_terminal ? ", zero terminal SNR" : "") << ": ddim " << ddim
                            << ", dpm_solver " << dpm << ", 100 steps " << fine << ", karras "
                            << karras);

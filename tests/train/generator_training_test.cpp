@@ -12,7 +12,7 @@ namespace {
 double first_loss(const std::function<void(GeneratorOptions&)>& change) {
   const auto training = striped(64, 1);
   auto options = tiny_generator_options(1);
-  options.training.batch_size = 1024;
+  options.training.batch_size = 512;
   options.training.warmup_steps = 0;
   change(options);
   TrainResult result;
@@ -34,7 +34,7 @@ TEST_CASE("generator training: learns its classes by either conditioning") {
   const auto training = striped(64, 1), held_out = striped(48, 2);
   const auto autoencoder = random_autoencoder(training);
   for (const auto conditioning : {Conditioning::Added, Conditioning::CrossAttention}) {
-    auto options = tiny_generator_options(150);
+    auto options = tiny_generator_options(100);
     options.training.learning_rate = 4e-3;
     options.conditioning = conditioning;
     const auto generator = train_generator(training, autoencoder, options, quiet());
@@ -44,6 +44,7 @@ TEST_CASE("generator training: learns its classes by either conditioning") {
     const auto comparison = compare_denoising(generator, training, held_out, 1, 8);
     INFO(name(conditioning) << ": model " << comparison.model << ", shuffled "
                             << comparison.shuffled << ", linear " << comparison.linear);
+    CHECK(comparison.model < 0.7);  // 1: nothing learned
     CHECK(comparison.shuffled_minus_model.lo > 0);
 
     const ScratchFolder folder;
@@ -161,7 +162,7 @@ TEST_CASE("generator training: checkpointed activations train the same weights")
   const auto training = striped(16, 1);
   const auto autoencoder = random_autoencoder(training);
   const auto trained = [&](bool checkpoint) {
-    auto options = constant_rate(3, 1e-3);
+    auto options = constant_rate(8, 1e-3);
     options.conditioning = Conditioning::CrossAttention;
     options.checkpoint_activations = checkpoint;
     return train_generator(training, autoencoder, options, quiet());
@@ -169,11 +170,11 @@ TEST_CASE("generator training: checkpointed activations train the same weights")
   const auto plain = trained(false), saving = trained(true);
   CHECK(saving.unet.ptr()->checkpoint_activations);
   const auto a = state_dict(*plain.unet), b = state_dict(*saving.unet);
-  // Adam's first steps are as long for a gradient of rounding errors as for any: on average.
+  // On average: Adam's first step for a gradient of rounding errors is as long as for any other.
   double apart = 0, count = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     apart += (a[i].second - b[i].second).abs().sum().item<double>();
     count += static_cast<double>(a[i].second.numel());
   }
-  CHECK(apart / count < 1e-6);
+  CHECK(apart / count < 1e-5);
 }
