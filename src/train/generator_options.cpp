@@ -40,9 +40,6 @@ void validate_sampling(const GeneratorOptions& o) {
   check_argument(o.eta >= 0 && o.eta <= 1, "[generator] expected eta in 0..1, got ", o.eta);
   check_argument(o.eta == 0 || (o.sampler == SamplingMethod::DDIM && !is_flow(o)),
                  "[generator] expected eta 0 without DDIM of a diffusion, got ", o.eta);
-  check_argument(!o.karras_sigmas || o.sampler == SamplingMethod::DPMSolver,
-                 "[generator] expected sampler dpm_solver with karras_sigmas, got ",
-                 name(o.sampler));
   const auto& interval = o.guidance_interval;
   check_argument(interval.size() == 2, "[generator] expected guidance_interval [low, high], got ",
                  interval.size(), " numbers");

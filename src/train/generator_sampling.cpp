@@ -18,11 +18,9 @@ at::Tensor run_sampler(const RectifiedFlow& flow, const GeneratorOptions& option
 at::Tensor run_sampler(const DiffusionProcess& process, const GeneratorOptions& options,
                        const Denoiser& denoiser, const NoiseSource& fresh,
                        const at::Tensor& noise) {
-  if (options.sampler == SamplingMethod::DPMSolver) {
-    const auto sigmas = options.karras_sigmas ? SigmaSpacing::Karras : SigmaSpacing::Steps;
-    return DPMSolver(process, {.steps = options.sampling_steps, .sigmas = sigmas})
+  if (options.sampler == SamplingMethod::DPMSolver)
+    return DPMSolver(process, {.steps = options.sampling_steps, .sigmas = options.sigmas})
         .sample(denoiser, noise);
-  }
   return DDIM(process, {.steps = options.sampling_steps, .eta = options.eta})
       .sample(denoiser, noise, fresh);
 }

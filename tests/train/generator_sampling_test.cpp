@@ -45,12 +45,13 @@ TEST_CASE("generator sampling: all deterministic methods end at one image, the q
                           .beta_end = 0.0195,
                           .zero_terminal_snr = zero_terminal};
       const auto generator = random_generator(options);
-      const auto with = [&](SamplingMethod method, std::int64_t steps, bool karras = false) {
+      const auto with = [&](SamplingMethod method, std::int64_t steps,
+                            SigmaSpacing sigmas = SigmaSpacing::Lu) {
         return drawn(generator,
                      [&](auto& o) {
                        o.sampler = method;
                        o.sampling_steps = steps;
-                       o.karras_sigmas = karras;
+                       o.sigmas = sigmas;
                      })
             .to(torch::kFloat);
       };
@@ -61,9 +62,9 @@ TEST_CASE("generator sampling: all deterministic methods end at one image, the q
       const double ddim = error(with(SamplingMethod::DDIM, 10)),
                    dpm = error(with(SamplingMethod::DPMSolver, 10)),
                    fine = error(with(SamplingMethod::DPMSolver, 60)),
-                   karras = error(with(SamplingMethod::DPMSolver, 60, true));
+                   karras = error(with(SamplingMethod::DPMSolver, 60, SigmaSpacing::Karras));
       INFO(name(objective) << (zero_terminal ? ", zero terminal SNR" : "") << ": ddim " << ddim
-                           << ", dpm_solver " << dpm << ", 100 steps " << fine << ", karras "
+                           << ", dpm_solver " << dpm << ", 60 steps " << fine << ", karras "
                            << karras);
       CHECK(dpm < ddim);
       CHECK(fine < 0.5 * ddim);
@@ -76,6 +77,14 @@ TEST_CASE("generator sampling: every option has its effect") {
   const auto plain = drawn(generator, [](auto&) {});
   CHECK(byte_difference(drawn(generator, [](auto& o) { o.eta = 1; }), plain) > 1);
   CHECK(byte_difference(drawn(generator, [](auto& o) { o.guidance_rescale = 0.7; }), plain) > 1);
+  const auto solved = [&](SigmaSpacing sigmas) {
+    return drawn(generator, [&](auto& o) {
+      o.sampler = SamplingMethod::DPMSolver;
+      o.sigmas = sigmas;
+    });
+  };
+  CHECK(byte_difference(solved(SigmaSpacing::Lu), solved(SigmaSpacing::Steps)) > 1);
+  CHECK(byte_difference(solved(SigmaSpacing::Lu), plain) > 1);
   const auto unguided = drawn(generator, [](auto& o) { o.guidance_scale = 1; });
   CHECK(byte_difference(plain, unguided) > 1);
   // The four steps are at 999, 749, 499 and 249 of 1000.

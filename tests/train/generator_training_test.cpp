@@ -34,7 +34,7 @@ TEST_CASE("generator training: learns its classes by either conditioning") {
   const auto training = striped(64, 1), held_out = striped(48, 2);
   const auto autoencoder = random_autoencoder(training);
   for (const auto conditioning : {Conditioning::Added, Conditioning::CrossAttention}) {
-    auto options = tiny_generator_options(100);
+    auto options = tiny_generator_options(120);
     options.training.learning_rate = 4e-3;
     options.conditioning = conditioning;
     const auto generator = train_generator(training, autoencoder, options, quiet());

@@ -10,6 +10,7 @@
 #include "dermis/diffusion/flow_training.hpp"
 #include "dermis/diffusion/noise_schedule.hpp"
 #include "dermis/diffusion/rectified_flow.hpp"
+#include "dermis/diffusion/sigma_schedule.hpp"
 #include "dermis/models/unet_options.hpp"
 #include "dermis/train/stage.hpp"
 
@@ -57,9 +58,10 @@ struct GeneratorOptions {
   SamplingMethod sampler = SamplingMethod::DDIM;
   std::int64_t sampling_steps = 25;
   double eta = 0;  ///< fresh noise of DDIM, see DDIMOptions; 0: the noise at the start is all
-  bool karras_sigmas = false;                      ///< DPM-Solver's steps as SigmaSpacing::Karras
-  double guidance_scale = 2.0;                     ///< 1 = the plain conditional model
-  double guidance_rescale = 0;                     ///< see GuidanceOptions; 0.7 is the paper's
+  SigmaSpacing sigmas = SigmaSpacing::Lu;  ///< noise levels that DPM-Solver visits: even in their
+                                           ///< logarithm, it needs half of DDIM's steps
+  double guidance_scale = 2.0;             ///< 1 = the plain conditional model
+  double guidance_rescale = 0;             ///< see GuidanceOptions; 0.7 is the paper's
   std::vector<double> guidance_interval = {0, 1};  ///< shares of the time with guidance, low and
                                                    ///< high; 1 = pure noise
 };
@@ -82,7 +84,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("sampler", o.sampler);
   visit("sampling_steps", o.sampling_steps);
   visit("eta", o.eta);
-  visit("karras_sigmas", o.karras_sigmas);
+  visit("sigmas", o.sigmas);
   visit("guidance_scale", o.guidance_scale);
   visit("guidance_rescale", o.guidance_rescale);
   visit("guidance_interval", o.guidance_interval);
