@@ -5,6 +5,7 @@
 /// interval of noise levels (arXiv 2404.07724).
 
 #include <limits>
+#include <vector>
 
 #include "dermis/core/check.hpp"
 #include "dermis/diffusion/denoiser.hpp"
@@ -41,10 +42,9 @@ struct GuidanceOptions {
                              ///< RectifiedFlow
 };
 
-/// phi g std(c) / std(g) + (1 - phi) g of what guidance `g` and the conditional model `c` answer,
-/// [B,
-/// ...], with the deviation over each image (arXiv 2305.08891, eq. 15 and 16): the guided answer
-/// gets back the contrast of the conditional one.
+/// phi g std(c) / std(g) + (1 - phi) g of the guided answer g and the conditional one c, [B, ...],
+/// with the deviation over each image (arXiv 2305.08891, eq. 15 and 16): g gets back the contrast
+/// of c.
 inline at::Tensor rescaled_guidance(const at::Tensor& g, const at::Tensor& c, double phi) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(g.dim()), 1);
   shape.front() = g.size(0);
