@@ -171,6 +171,7 @@ void validate(const DermaeRecipe& r) {
   validate(r.teacher.model);
   validate(r.student.model);
   validate(r.autoencoder.model);
+  validate(r.generator);
   validate(r.generator.model);
   check_argument(r.teacher.model.image_size == r.image_size &&
                      r.student.model.image_size == r.image_size &&
@@ -191,9 +192,7 @@ std::vector<StagePlan> plan(const DermaeRecipe& r, std::int64_t classes) {
     return StagePlan{name,  schedule.steps,         schedule.batch_size,
                      count, schedule.learning_rate, static_cast<double>(bytes) / 1e9};
   };
-  auto unet = r.generator.model;
-  unet.in_channels = unet.out_channels = r.autoencoder.model.latent_channels;
-  unet.num_classes = classes;
+  const auto unet = network_options(r.generator, r.autoencoder.model.latent_channels, classes);
   auto teacher = r.teacher.model, student = r.student.model;
   teacher.num_classes = student.num_classes = classes;
   return {stage("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
