@@ -1,9 +1,11 @@
 #include "dermis/train/autoencoder.hpp"
 
+#include <torch/autograd.h>
+
+#include <algorithm>
 #include <limits>
 
 #include "dermis/io/contact_sheet.hpp"
-#include "dermis/io/tensors.hpp"
 
 namespace dermis {
 
@@ -21,12 +23,106 @@ at::Tensor bytes(const at::Tensor& unit_images) {
 at::Device device_of(const KLVAE& autoencoder) {
   return autoencoder->encoder->parameters().front().device();
 }
+/// Images that are coded at a time: 64, fewer where they are larger than 128 x 128.
+std::int64_t at_a_time(std::int64_t height, std::int64_t width) {
+  return std::clamp<std::int64_t>(64 * 128 * 128 / std::max<std::int64_t>(1, height * width), 1,
+                                  64);
+}
+
+/// Both networks under one owner: one optimizer, one checkpoint.
+struct Adversaries : torch::nn::Module {
+  Adversaries(const KLVAE& autoencoder, const PatchDiscriminator& discriminator) {
+    register_module("autoencoder", autoencoder);
+    register_module("discriminator", discriminator);
+  }
+};
+
+void set_trained(torch::nn::Module& module, bool trained) {
+  for (auto& parameter : module.parameters()) parameter.set_requires_grad(trained);
+}
+
+/// LDM's calculate_adaptive_weight: how many times the gradient of `adversarial` fits into that of
+/// `error`, at the weights of the decoder's last layer.
+at::Tensor adaptive_weight(const at::Tensor& error, const at::Tensor& adversarial,
+                           const at::Tensor& weights) {
+  const auto norm = [&](const at::Tensor& loss) {
+    return torch::autograd::grad({loss}, {weights}, {}, /*retain_graph=*/true).front().norm();
+  };
+  return (norm(error) / (norm(adversarial) + 1e-4)).clamp(0, 1e4).detach();
+}
+
+/// What the adversarial term adds to a step.
+struct Adversarial {
+  at::Tensor loss;  ///< the autoencoder's share, weighted, and the discriminator's
+  double weight = 0, generator = 0, discriminator = 0;
+};
+
+Adversarial adversarial_term(PatchDiscriminator& discriminator, const at::Tensor& images,
+                             const at::Tensor& rebuilt, const at::Tensor& error,
+                             const at::Tensor& last_weights, double weight) {
+  set_trained(*discriminator, false);  // the graph built now ends at the reconstruction
+  const auto fooled = hinge_generator_loss(discriminator->forward(rebuilt));
+  set_trained(*discriminator, true);
+  const auto w = weight * adaptive_weight(error, fooled, last_weights);
+  const auto judged = hinge_discriminator_loss(discriminator->forward(images),
+                                               discriminator->forward(rebuilt.detach()));
+  return {w * fooled + judged, w.item<double>(), fooled.item<double>(), judged.item<double>()};
+}
+
+void check(const AutoencoderOptions& o, const PixelSet& training,
+           const PerceptualFeatures& perceptual, const std::string& name) {
+  const auto expect = [&](bool ok, const char* wish, double got) {
+    check_argument(ok, "[", name, "] expected ", wish, ", got ", got);
+  };
+  expect(o.kl_weight >= 0, "kl_weight of at least 0", o.kl_weight);
+  expect(o.perceptual_weight >= 0, "perceptual_weight of at least 0", o.perceptual_weight);
+  expect(o.adversarial_weight >= 0, "adversarial_weight of at least 0", o.adversarial_weight);
+  expect(o.adversarial_start >= 0, "adversarial_start of at least 0",
+         static_cast<double>(o.adversarial_start));
+  check_argument(o.perceptual_weight == 0 || perceptual.maps, "[", name, "] perceptual_weight ",
+                 o.perceptual_weight,
+                 " needs feature maps: pass feature_maps(encoder) or load_lpips(file) to "
+                 "train_autoencoder, or set it to 0");
+  check_argument(
+      o.adversarial_weight == 0 || training.images.size(2) >= o.discriminator.minimum_side(), "[",
+      name, "] expected images of at least ", o.discriminator.minimum_side(),
+      " pixels for a discriminator of ", o.discriminator.layers, " layers, got ",
+      training.images.size(2), "; lower discriminator.layers");
+}
+
+/// AutoencoderOptions::weights, ready for `training`.
+KLVAE frozen_autoencoder(const PixelSet& training, const std::string& weights,
+                         const StageContext& context, const std::string& name) {
+  auto model = load_autoencoder(weights, context.device);
+  const auto factor = model->options.factor(), side = training.images.size(2);
+  check_argument(side % factor == 0, "[", name, "] expected images of a side divisible by ", factor,
+                 ", as ", weights, " makes one latent of so many pixels, got ", side);
+  freeze(*model);
+  auto& scale = model->options.scaling_factor;
+  if (scale == 1.0 && model->options.shift_factor == 0.0)
+    scale = latent_scale(encode_latents(model, training.images));
+  return model;
+}
 }  // namespace
 
 KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& options,
-                        const StageContext& context, const std::string& name, TrainResult* result) {
+                        const StageContext& context, const std::string& name, TrainResult* result,
+                        const PerceptualFeatures& perceptual) {
+  if (!options.weights.empty()) {
+    if (result) *result = {.loaded = true};
+    return frozen_autoencoder(training, options.weights, context, name);
+  }
+  check(options, training, perceptual, name);
   KLVAE model(options.model, first_weights(context, name));
   model->to(context.device);
+  PatchDiscriminator discriminator = nullptr;
+  std::shared_ptr<torch::nn::Module> owner = model.ptr();
+  if (options.adversarial_weight > 0) {
+    discriminator =
+        PatchDiscriminator(options.discriminator, first_weights(context, name + "/discriminator"));
+    discriminator->to(context.device);
+    owner = std::make_shared<Adversaries>(model, discriminator);
+  }
   const auto sampler = stage_sampler(training, /*class_balanced=*/false, context, name);
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = to_signed(augmented(training, batch, options.augment, context.seed,
@@ -34,10 +130,27 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
     const auto posterior = model->encode(images);
     const auto noise = torch::randn(posterior.mean.sizes(), batch.generator).to(context.device);
     const auto rebuilt = model->decode(posterior.sample(noise));
-    const auto error = at::l1_loss(rebuilt, images);
+    auto error = at::l1_loss(rebuilt, images);
     const auto kl = posterior.kl().sum() / static_cast<double>(images.numel());
-    return {error + options.kl_weight * kl,
-            {{"absolute_error", error.item<double>()}, {"kl", kl.item<double>()}}};
+    StepLoss result{{}, {{"absolute_error", error.item<double>()}, {"kl", kl.item<double>()}}};
+    if (options.perceptual_weight > 0) {
+      const auto distance = perceptual_distance(perceptual, rebuilt, images).mean();
+      error = error + options.perceptual_weight * distance;
+      result.values.emplace_back("perceptual", distance.item<double>());
+    }
+    result.loss = error + options.kl_weight * kl;
+    if (discriminator) {  // every step has the same values, so that their means are comparable
+      Adversarial term;
+      if (batch.step >= options.adversarial_start) {
+        term = adversarial_term(discriminator, images, rebuilt, error,
+                                model->decoder->conv_out->weight, options.adversarial_weight);
+        result.loss = result.loss + term.loss;
+      }
+      result.values.insert(result.values.end(), {{"adversarial", term.generator},
+                                                 {"adversarial_weight", term.weight},
+                                                 {"discriminator", term.discriminator}});
+    }
+    return result;
   };
   const auto preview = preview_writer(context, name, [&] {  // two rows: original, rebuilt
     const auto originals = training.images.slice(0, 0, 8);
@@ -47,7 +160,7 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
     return grid(images, originals.size(0));
   });
   auto outcome =
-      train(*model, parameter_groups(*model, {.weight_decay = options.training.weight_decay}),
+      train(*owner, parameter_groups(*owner, {.weight_decay = options.training.weight_decay}),
             sampler, step,
             train_options(
                 options.training, context, name,
@@ -62,7 +175,8 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
 at::Tensor encode_latents(KLVAE autoencoder, const at::Tensor& images) {
   autoencoder->eval();
   std::vector<at::Tensor> latents;
-  in_batches(images.size(0), 64, [&](std::int64_t first, std::int64_t last) {
+  const auto size = at_a_time(images.size(2), images.size(3));
+  in_batches(images.size(0), size, [&](std::int64_t first, std::int64_t last) {
     const auto x = to_signed(unit(images.slice(0, first, last).to(device_of(autoencoder))));
     latents.push_back(autoencoder->scale(autoencoder->encode(x).mean).cpu());
   });
@@ -72,7 +186,9 @@ at::Tensor encode_latents(KLVAE autoencoder, const at::Tensor& images) {
 at::Tensor decode_latents(KLVAE autoencoder, const at::Tensor& latents) {
   autoencoder->eval();
   std::vector<at::Tensor> images;
-  in_batches(latents.size(0), 64, [&](std::int64_t first, std::int64_t last) {
+  const auto factor = autoencoder->options.factor();
+  const auto size = at_a_time(latents.size(2) * factor, latents.size(3) * factor);
+  in_batches(latents.size(0), size, [&](std::int64_t first, std::int64_t last) {
     const auto z = latents.slice(0, first, last).to(device_of(autoencoder));
     images.push_back(bytes((autoencoder->decode(autoencoder->unscale(z)) + 1) / 2));
   });
@@ -94,21 +210,6 @@ at::Tensor bicubic_down_up(const at::Tensor& images, std::int64_t factor) {
                  shape_text(images));
   const auto small = at::_upsample_bicubic2d_aa(unit(images), {h / factor, w / factor}, false);
   return bytes(at::_upsample_bicubic2d_aa(small, {h, w}, false));
-}
-
-void save_autoencoder(const std::filesystem::path& path, const KLVAE& autoencoder) {
-  save_model(path, *autoencoder, "kl_vae", options_to_json(autoencoder->options), Json::object());
-}
-
-KLVAE load_autoencoder(const std::filesystem::path& path, at::Device device) {
-  const auto file = read_model_file(path, "kl_vae");
-  KLVAEOptions options;
-  options_from_json(options, file.options, path.string());
-  KLVAE model(options, ParameterOptions{.init = false});
-  load_state_dict(*model, file.tensors, path.string());
-  model->to(device);
-  model->eval();
-  return model;
 }
 
 }  // namespace dermis

@@ -52,6 +52,7 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
           .learning_rate = schedule.learning_rate,
           .minimum_learning_rate = schedule.minimum_learning_rate,
           .warmup_steps = schedule.warmup_steps,
+          .beta1 = schedule.beta1,
           .beta2 = schedule.beta2,
           .clip_norm = schedule.clip_norm,
           .ema_decay = schedule.ema_decay,

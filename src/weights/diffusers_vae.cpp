@@ -4,6 +4,7 @@
 
 #include "config_keys.hpp"
 #include "diffusers_files.hpp"
+#include "vae_sizes.hpp"
 
 namespace dermis {
 
@@ -48,6 +49,15 @@ KLVAEOptions vae_options_from_diffusers(const Json& config) {
   return o;
 }
 
+KLVAEOptions vae_options_from_diffusers(const StateDict& tensors, const std::string& source) {
+  return detail::vae_sizes(tensors,
+                           {.level = "encoder.down_blocks.",
+                            .block = ".resnets.",
+                            .attention = ".attentions.0.group_norm.weight",
+                            .mid_attention = "encoder.mid_block.attentions.0.group_norm.weight"},
+                           source);
+}
+
 Json vae_options_to_diffusers(const KLVAEOptions& o) {
   validate(o);
   check_argument(o.inner() == o.latent_channels,
@@ -88,12 +98,23 @@ StateDict vae_to_diffusers(const StateDict& tensors) {
 }
 
 KLVAE load_diffusers_vae(const std::filesystem::path& given) {
-  const auto folder = detail::diffusers_part(given, "vae");
-  const auto config = detail::read_diffusers_config(folder, {"AutoencoderKL"});
-  auto vae = detail::naming(folder / "config.json", [&] {
-    return KLVAE(vae_options_from_diffusers(config), ParameterOptions{.init = false});
-  });
-  load_state_dict(*vae, vae_from_diffusers(read_tensors(folder).tensors), folder.string());
+  const bool file = std::filesystem::is_regular_file(given);
+  const auto folder = file ? given.parent_path() : detail::diffusers_part(given, "vae");
+  const auto source = file ? given : folder;
+  const auto config_file = folder / "config.json";
+  const auto built = [&](const KLVAEOptions& options) {
+    return KLVAE(options, ParameterOptions{.init = false});
+  };
+  const auto from_tensors = [&] {
+    const auto tensors = vae_from_diffusers(read_tensors(source).tensors);
+    return built(vae_options_from_diffusers(tensors, source.string()));
+  };
+  const auto from_config = [&] {
+    const auto config = detail::read_diffusers_config(folder, {"AutoencoderKL"});
+    return detail::naming(config_file, [&] { return built(vae_options_from_diffusers(config)); });
+  };
+  auto vae = file && !std::filesystem::exists(config_file) ? from_tensors() : from_config();
+  load_state_dict(*vae, vae_from_diffusers(read_tensors(source).tensors), source.string());
   return vae;
 }
 

@@ -3,6 +3,7 @@
 #include "config_keys.hpp"
 #include "dermis/weights/latent_diffusion.hpp"
 #include "renamed_parts.hpp"
+#include "vae_sizes.hpp"
 
 namespace dermis {
 
@@ -13,6 +14,8 @@ using detail::Parts, detail::Place;
 const Parts residual = {{"nin_shortcut", "conv_shortcut"}};
 const Parts attention = {
     {"norm", "group_norm"}, {"q", "to_q"}, {"k", "to_k"}, {"v", "to_v"}, {"proj_out", "to_out.0"}};
+
+const std::string whole_model = "first_stage_model.";
 
 std::vector<Place> places_of(const KLVAEOptions& o) {
   std::vector<Place> places;
@@ -74,10 +77,32 @@ KLVAEOptions vae_options_from_latent_diffusion(const Json& params) {
   return o;
 }
 
+KLVAEOptions vae_options_from_latent_diffusion(const StateDict& tensors,
+                                               const std::string& source) {
+  const bool whole = detail::has_prefix(tensors, whole_model);
+  auto o = detail::vae_sizes(whole ? without_prefix(tensors, whole_model) : tensors,
+                             {.level = "encoder.down.",
+                              .block = ".block.",
+                              .attention = ".attn.0.norm.weight",
+                              .mid_attention = "encoder.mid.attn_1.norm.weight"},
+                             source);
+  const auto flux = flux_autoencoder();
+  if (!whole && !o.use_quant_conv && o.latent_channels == flux.latent_channels) {
+    o.scaling_factor = flux.scaling_factor;
+    o.shift_factor = flux.shift_factor;
+  }
+  for (const auto& [name, tensor] : tensors) {
+    if (name != "scale_factor" || tensor.numel() != 1) continue;
+    o.scaling_factor = tensor.to(at::kDouble).item<double>();
+    check_runtime(o.scaling_factor > 0, "[weights] ", source,
+                  ": expected a positive scale_factor, got ", o.scaling_factor);
+  }
+  return o;
+}
+
 StateDict vae_from_latent_diffusion(const StateDict& tensors, const KLVAEOptions& options) {
-  const std::string whole = "first_stage_model.";
-  if (detail::has_prefix(tensors, whole))
-    return vae_from_latent_diffusion(without_prefix(tensors, whole), options);
+  if (detail::has_prefix(tensors, whole_model))
+    return vae_from_latent_diffusion(without_prefix(tensors, whole_model), options);
   const auto places = places_of(options);
   StateDict result;
   for (const auto& [name, tensor] : tensors) {
@@ -87,6 +112,15 @@ StateDict vae_from_latent_diffusion(const StateDict& tensors, const KLVAEOptions
     result.emplace_back(std::move(ours), matrix ? tensor.flatten(1) : tensor);  // [C, C, 1, 1]
   }
   return result;
+}
+
+KLVAE load_latent_diffusion_vae(const std::filesystem::path& path) {
+  // Mapped: of a whole model's file only the autoencoder's pages are read.
+  const auto tensors = map_tensors(path).tensors;
+  KLVAE vae(vae_options_from_latent_diffusion(tensors, path.string()),
+            ParameterOptions{.init = false});
+  load_state_dict(*vae, vae_from_latent_diffusion(tensors, vae->options), path.string());
+  return vae;
 }
 
 }  // namespace dermis

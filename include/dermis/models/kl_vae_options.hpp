@@ -67,6 +67,15 @@ inline KLVAEOptions kl_f4() {
   return {.latent_channels = 3, .channels = {128, 256, 512}};
 }
 
+/// Flux's: 256 x 256 x 3 -> 32 x 32 x 16; 83,819,683 parameters.
+inline KLVAEOptions flux_autoencoder() {
+  return {.latent_channels = 16,
+          .use_quant_conv = false,
+          .use_post_quant_conv = false,
+          .scaling_factor = 0.3611,
+          .shift_factor = 0.1159};
+}
+
 /// Throws std::invalid_argument unless a KLVAE can be built from `o`.
 inline void validate(const KLVAEOptions& o) {
   check_argument(!o.channels.empty(), "[kl_vae] expected channels of at least one level, got none");

@@ -26,6 +26,7 @@ struct StageSchedule {
   double minimum_learning_rate = 0;
   std::int64_t warmup_steps = 50;
   double weight_decay = 0.05;
+  double beta1 = 0.9;  ///< 0.5 is usual against a discriminator
   double beta2 = 0.999;
   double clip_norm = 1.0;  ///< 0 = off
   double ema_decay =
@@ -47,6 +48,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("minimum_learning_rate", o.minimum_learning_rate);
   visit("warmup_steps", o.warmup_steps);
   visit("weight_decay", o.weight_decay);
+  visit("beta1", o.beta1);
   visit("beta2", o.beta2);
   visit("clip_norm", o.clip_norm);
   visit("ema_decay", o.ema_decay);
