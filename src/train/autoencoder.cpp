@@ -41,20 +41,10 @@ void set_trained(torch::nn::Module& module, bool trained) {
   for (auto& parameter : module.parameters()) parameter.set_requires_grad(trained);
 }
 
-/// LDM's calculate_adaptive_weight: how many times the gradient of `adversarial` fits into that of
-/// `error`, at the weights of the decoder's last layer.
-at::Tensor adaptive_weight(const at::Tensor& error, const at::Tensor& adversarial,
-                           const at::Tensor& weights) {
-  const auto norm = [&](const at::Tensor& loss) {
-    return torch::autograd::grad({loss}, {weights}, {}, /*retain_graph=*/true).front().norm();
-  };
-  return (norm(error) / (norm(adversarial) + 1e-4)).clamp(0, 1e4).detach();
-}
-
 /// What the adversarial term adds to a step.
 struct Adversarial {
   at::Tensor loss;  ///< the autoencoder's share, weighted, and the discriminator's
-  double weight = 0, generator = 0, discriminator = 0;
+  double weight, generator, discriminator;
 };
 
 Adversarial adversarial_term(PatchDiscriminator& discriminator, const at::Tensor& images,
@@ -105,6 +95,14 @@ KLVAE frozen_autoencoder(const PixelSet& training, const std::string& weights,
 }
 }  // namespace
 
+at::Tensor adaptive_weight(const at::Tensor& error, const at::Tensor& adversarial,
+                           const at::Tensor& last_weights) {
+  const auto norm = [&](const at::Tensor& loss) {
+    return torch::autograd::grad({loss}, {last_weights}, {}, /*retain_graph=*/true).front().norm();
+  };
+  return (norm(error) / (norm(adversarial) + 1e-4)).clamp(0, 1e4).detach();
+}
+
 KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& options,
                         const StageContext& context, const std::string& name, TrainResult* result,
                         const PerceptualFeatures& perceptual) {
@@ -139,13 +137,11 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
       result.values.emplace_back("perceptual", distance.item<double>());
     }
     result.loss = error + options.kl_weight * kl;
-    if (discriminator) {  // every step has the same values, so that their means are comparable
-      Adversarial term;
-      if (batch.step >= options.adversarial_start) {
-        term = adversarial_term(discriminator, images, rebuilt, error,
-                                model->decoder->conv_out->weight, options.adversarial_weight);
-        result.loss = result.loss + term.loss;
-      }
+    if (discriminator && batch.step >= options.adversarial_start) {
+      const auto term =
+          adversarial_term(discriminator, images, rebuilt, error, model->decoder->conv_out->weight,
+                           options.adversarial_weight);
+      result.loss = result.loss + term.loss;
       result.values.insert(result.values.end(), {{"adversarial", term.generator},
                                                  {"adversarial_weight", term.weight},
                                                  {"discriminator", term.discriminator}});

@@ -28,9 +28,8 @@ TEST_CASE("kl_vae: published sizes have the published number of parameters") {
   CHECK(kl_f8().factor() == 8);
   CHECK(kl_f4().factor() == 4);
   // Flux's autoencoder: 16 latent channels, no quant convolutions.
-  const KLVAE flux(
-      KLVAEOptions{.latent_channels = 16, .use_quant_conv = false, .use_post_quant_conv = false},
-      meta);
+  const KLVAE flux(flux_autoencoder(), meta);
+  CHECK(parameter_count(*flux) == 83819683);
   CHECK(parameter_count(*flux->encoder) == 34274208);
   CHECK(parameter_count(*flux->decoder) == 49545475);
 }

@@ -33,7 +33,8 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("layers", o.layers);
 }
 
-/// Judges overlapping patches of an image. Names, layers and first values are taming-transformers'
+/// Judges overlapping patches of an image; float, on a device with storage (LibTorch's batch norm
+/// cannot be made on the meta device). Names, layers and first values are taming-transformers'
 /// NLayerDiscriminator: convolutions N(0, 0.02), batch norms N(1, 0.02) and 0.
 /// forward: images [B, C, H, W] in -1..1 -> logits [B, 1, H / 2^layers - 2, W / 2^layers - 2],
 /// above 0 for what looks real.

@@ -59,6 +59,12 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
                         const StageContext& context, const std::string& name = "autoencoder",
                         TrainResult* result = nullptr, const PerceptualFeatures& perceptual = {});
 
+/// How far an adversarial term must be scaled to pull at the decoder as hard as `error` does:
+/// min(|d error / dw| / (|d adversarial / dw| + 1e-4), 1e4) for its last weights w; a scalar
+/// without a gradient. The graphs of both losses stay.
+at::Tensor adaptive_weight(const at::Tensor& error, const at::Tensor& adversarial,
+                           const at::Tensor& last_weights);
+
 /// Scaled latents of uint8 images [N, 3, S, S]: the posterior's mean, float [N, C, h, w], about
 /// unit variance, on the CPU.
 at::Tensor encode_latents(KLVAE autoencoder, const at::Tensor& images);
