@@ -75,7 +75,7 @@ TEST_CASE("first stage: the discriminator learns from its start on and not befor
   const auto training = striped(32, 1);
   const ScratchFolder folder;
   const auto features = small_encoder();
-  const PatchDiscriminator first({.channels = 8, .layers = 2},
+  const PatchDiscriminator first(PatchDiscriminatorOptions{.channels = 8, .layers = 2},
                                  first_weights(quiet(), "autoencoder/discriminator"));
   const auto same_as_first = [&](const StateDict& weights) {
     return fingerprint(weights) == fingerprint(state_dict(*first));
