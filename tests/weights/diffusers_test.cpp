@@ -249,6 +249,33 @@ TEST_CASE("diffusers: folders come back bit for bit, alone and in a pipeline's f
   CHECK(options_to_json(loaded->options) == options_to_json(tiny_vae));
 }
 
+TEST_CASE("diffusers: one file of tensors is an autoencoder, with its config or without") {
+  const test::ScratchFolder scratch;
+  auto options = tiny_vae;
+  options.channels = {32, 64};
+  options.norm_groups = 32;
+  options.scaling_factor = 0.5;
+  options.attention = {0, 1};
+  const KLVAE vae(options, ParameterOptions{.generator = test::generator(1)});
+  save_diffusers_vae(scratch / "vae", vae);
+  const auto file = scratch / "vae" / "diffusion_pytorch_model.safetensors";
+  const auto beside = load_diffusers_vae(file);
+  check_equal(*beside, *vae);
+  CHECK(options_to_json(beside->options) == options_to_json(options));
+
+  std::filesystem::remove(scratch / "vae" / "config.json");
+  const auto alone = load_diffusers_vae(file);
+  check_equal(*alone, *vae);
+  options.scaling_factor = 1;  // in no tensor
+  options.shift_factor = 0;
+  CHECK(options_to_json(alone->options) == options_to_json(options));
+
+  write_tensors(file, {{"encoder.conv_in.weight", torch::zeros({32, 3, 3, 3})}});
+  CHECK(test::message_of<std::runtime_error>([&] { load_diffusers_vae(file); }) ==
+        text("[weights] ", file.string(),
+             ": expected an autoencoder with 'encoder.conv_out.weight' of 4 dimensions"));
+}
+
 TEST_CASE("diffusers: attention of older files is found under its former names") {
   const auto present = state_dict(*KLVAE(tiny_vae));
   StateDict old;

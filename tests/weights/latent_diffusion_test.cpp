@@ -1,6 +1,7 @@
 #include "dermis/weights/latent_diffusion.hpp"
 
 #include "dermis/core/options.hpp"
+#include "folder.hpp"
 #include "support.hpp"
 
 using namespace dermis;
@@ -103,6 +104,37 @@ StateDict in_their_names(const UNet& unet, bool new_order) {
   return theirs;
 }
 
+/// The state dict of an autoencoder of two levels, one block each, as latent-diffusion would name
+/// it.
+StateDict in_their_names(const KLVAE& vae) {
+  const Names blocks = {{"encoder.down.0.block.0", "encoder.down_blocks.0.resnets.0"},
+                        {"encoder.down.1.block.0", "encoder.down_blocks.1.resnets.0"},
+                        {"encoder.down.1.attn.0", "encoder.down_blocks.1.attentions.0"},
+                        {"encoder.down.0.downsample", "encoder.down_blocks.0.downsamplers.0"},
+                        {"decoder.up.1.block.0", "decoder.up_blocks.0.resnets.0"},
+                        {"decoder.up.1.block.1", "decoder.up_blocks.0.resnets.1"},
+                        {"decoder.up.1.attn.0", "decoder.up_blocks.0.attentions.0"},
+                        {"decoder.up.1.attn.1", "decoder.up_blocks.0.attentions.1"},
+                        {"decoder.up.1.upsample", "decoder.up_blocks.0.upsamplers.0"},
+                        {"decoder.up.0.block.0", "decoder.up_blocks.1.resnets.0"},
+                        {"decoder.up.0.block.1", "decoder.up_blocks.1.resnets.1"},
+                        {".mid.block_1", ".mid_block.resnets.0"},
+                        {".mid.attn_1", ".mid_block.attentions.0"},
+                        {".mid.block_2", ".mid_block.resnets.1"},
+                        {".norm_out", ".conv_norm_out"}};
+  const Names layers = {{".norm.", ".group_norm."},
+                        {".q.", ".to_q."},
+                        {".k.", ".to_k."},
+                        {".v.", ".to_v."},
+                        {".proj_out.", ".to_out.0."},
+                        {".nin_shortcut.", ".conv_shortcut."}};
+  StateDict theirs;
+  for (const auto& [name, tensor] : state_dict(*vae))
+    theirs.emplace_back(with(with(name, layers), blocks),
+                        tensor.dim() == 2 ? tensor.unsqueeze(-1).unsqueeze(-1) : tensor);
+  return theirs;
+}
+
 void check_equal(const StateDict& loaded, const StateDict& expected) {
   REQUIRE(loaded.size() == expected.size());
   for (std::size_t i = 0; i < loaded.size(); ++i) {
@@ -160,32 +192,9 @@ TEST_CASE("latent_diffusion: an autoencoder's tensors arrive in their places") {
                              .layers_per_block = 1,
                              .norm_groups = 4,
                              .attention = {0, 1}};
-  const Names blocks = {{"encoder.down.0.block.0", "encoder.down_blocks.0.resnets.0"},
-                        {"encoder.down.1.block.0", "encoder.down_blocks.1.resnets.0"},
-                        {"encoder.down.1.attn.0", "encoder.down_blocks.1.attentions.0"},
-                        {"encoder.down.0.downsample", "encoder.down_blocks.0.downsamplers.0"},
-                        {"decoder.up.1.block.0", "decoder.up_blocks.0.resnets.0"},
-                        {"decoder.up.1.block.1", "decoder.up_blocks.0.resnets.1"},
-                        {"decoder.up.1.attn.0", "decoder.up_blocks.0.attentions.0"},
-                        {"decoder.up.1.attn.1", "decoder.up_blocks.0.attentions.1"},
-                        {"decoder.up.1.upsample", "decoder.up_blocks.0.upsamplers.0"},
-                        {"decoder.up.0.block.0", "decoder.up_blocks.1.resnets.0"},
-                        {"decoder.up.0.block.1", "decoder.up_blocks.1.resnets.1"},
-                        {".mid.block_1", ".mid_block.resnets.0"},
-                        {".mid.attn_1", ".mid_block.attentions.0"},
-                        {".mid.block_2", ".mid_block.resnets.1"},
-                        {".norm_out", ".conv_norm_out"}};
-  const Names layers = {{".norm.", ".group_norm."},
-                        {".q.", ".to_q."},
-                        {".k.", ".to_k."},
-                        {".v.", ".to_v."},
-                        {".proj_out.", ".to_out.0."},
-                        {".nin_shortcut.", ".conv_shortcut."}};
   const KLVAE vae(options, ParameterOptions{.generator = test::generator(1)});
   StateDict theirs = {{"loss.discriminator.main.0.weight", torch::zeros({2})}};
-  for (const auto& [name, tensor] : state_dict(*vae))
-    theirs.emplace_back(with(with(name, layers), blocks),
-                        tensor.dim() == 2 ? tensor.unsqueeze(-1).unsqueeze(-1) : tensor);
+  append(theirs, in_their_names(vae));
   StateDict whole = {{"model.diffusion_model.out.2.bias", torch::zeros({2})}};
   append(whole, theirs, "first_stage_model.");
   for (const auto& tensors : {theirs, whole}) {
@@ -193,6 +202,76 @@ TEST_CASE("latent_diffusion: an autoencoder's tensors arrive in their places") {
     load_state_dict(*loaded, vae_from_latent_diffusion(tensors, options), "small");
     check_equal(state_dict(*loaded), state_dict(*vae));
   }
+}
+
+TEST_CASE("latent_diffusion: a file tells the sizes of its autoencoder, and its scale if it can") {
+  const test::ScratchFolder folder;
+  const auto path = folder / "ae.safetensors";
+  // Of CompVis: another stem, another inner depth, attention on one level.
+  const KLVAEOptions options{.latent_channels = 2,
+                             .channels = {32, 64},
+                             .layers_per_block = 1,
+                             .attention = {0, 1},
+                             .inner_channels = 3,
+                             .stem_channels = 96};
+  const auto loaded_from = [&](const StateDict& tensors) {
+    write_tensors(path, tensors);
+    return load_latent_diffusion_vae(path);
+  };
+  const KLVAE vae(options, ParameterOptions{.generator = test::generator(1)});
+  const auto alone = loaded_from(in_their_names(vae));
+  check_equal(state_dict(*alone), state_dict(*vae));
+  CHECK(options_to_json(alone->options) == options_to_json(options));
+
+  StateDict whole = {{"model.diffusion_model.out.2.bias", torch::zeros({2})},
+                     {"scale_factor", torch::tensor(0.25)}};
+  append(whole, in_their_names(vae), "first_stage_model.");
+  const auto part = loaded_from(whole);
+  check_equal(state_dict(*part), state_dict(*vae));
+  CHECK(part->options.scaling_factor == 0.25);
+  whole[1].second = torch::tensor(0.0);
+  CHECK(test::message_of<std::runtime_error>([&] { loaded_from(whole); }) ==
+        text("[weights] ", path.string(), ": expected a positive scale_factor, got 0"));
+
+  // Of Black Forest Labs: no quant convolutions, Flux's scale.
+  auto small_flux = flux_autoencoder();
+  small_flux.channels = {32, 32};
+  small_flux.layers_per_block = 1;
+  const KLVAE flux(small_flux, ParameterOptions{.generator = test::generator(2)});
+  const auto bare = loaded_from(in_their_names(flux));
+  check_equal(state_dict(*bare), state_dict(*flux));
+  CHECK(options_to_json(bare->options) == options_to_json(small_flux));
+  CHECK(bare->options.scaling_factor == 0.3611);
+  CHECK(bare->options.shift_factor == 0.1159);
+  StateDict prefixed;  // another model's, whose scale is not Flux's
+  append(prefixed, in_their_names(flux), "first_stage_model.");
+  CHECK(loaded_from(prefixed)->options.scaling_factor == 1);
+}
+
+TEST_CASE("latent_diffusion: a file that is no autoencoder of theirs is named") {
+  const test::ScratchFolder folder;
+  const auto path = folder / "ae.safetensors";
+  const KLVAEOptions options{.latent_channels = 2, .channels = {32, 32}, .layers_per_block = 1};
+  const auto theirs = in_their_names(KLVAE(options));
+  const auto error_with = [&](const std::string& name, const at::Tensor& instead = {}) {
+    StateDict tensors;
+    for (const auto& entry : theirs)
+      if (entry.first != name) tensors.push_back(entry);
+    if (instead.defined()) tensors.emplace_back(name, instead);
+    write_tensors(path, tensors);
+    return test::message_of<std::runtime_error>([&] { load_latent_diffusion_vae(path); });
+  };
+  const auto starts = text("[weights] ", path.string(), ": expected ");
+  CHECK(error_with("encoder.conv_in.weight") ==
+        starts + "an autoencoder with 'encoder.conv_in.weight' of 4 dimensions");
+  CHECK(error_with("encoder.down.0.block.0.conv1.weight") ==
+        starts + "an autoencoder with 'encoder.down.0.block.0.conv1.weight' of 4 dimensions");
+  CHECK(error_with("encoder.down.1.block.0.conv1.weight", torch::zeros({20, 32, 3, 3})) ==
+        starts + "'encoder.down.1.block.0.conv1.weight' of channels divisible by 32, got 20");
+  CHECK(error_with("encoder.conv_in.weight", torch::zeros({8, 3, 3, 3})) ==
+        starts + "'encoder.conv_in.weight' of channels divisible by 32, got 8");
+  CHECK(error_with("decoder.conv_out.bias") ==
+        text("[load] ", path.string(), ": 1 missing key (decoder.conv_out.bias)"));
 }
 
 TEST_CASE("latent_diffusion: averaged weights replace those last trained") {
