@@ -120,15 +120,16 @@ class PatchDiscriminatorImpl : public torch::nn::Cloneable<PatchDiscriminatorImp
 };
 TORCH_MODULE(PatchDiscriminator);
 
-/// What the discriminator minimises: 0.5 (mean max(0, 1 - real) + mean max(0, 1 + fake)).
+/// What the discriminator minimises: 0.5 (mean max(0, 1 - real) + mean max(0, 1 + fake)), in float.
 inline at::Tensor hinge_discriminator_loss(const at::Tensor& real_logits,
                                            const at::Tensor& fake_logits) {
-  return 0.5 * (at::relu(1 - real_logits).mean() + at::relu(1 + fake_logits).mean());
+  return 0.5 * (at::relu(1 - real_logits.to(at::kFloat)).mean() +
+                at::relu(1 + fake_logits.to(at::kFloat)).mean());
 }
 
 /// What the autoencoder minimises: -mean fake.
 inline at::Tensor hinge_generator_loss(const at::Tensor& fake_logits) {
-  return -fake_logits.mean();
+  return -fake_logits.to(at::kFloat).mean();
 }
 
 }  // namespace dermis
