@@ -106,7 +106,7 @@ KLVAE load_diffusers_vae(const std::filesystem::path& given) {
     return KLVAE(options, ParameterOptions{.init = false});
   };
   const auto from_tensors = [&] {
-    const auto tensors = vae_from_diffusers(read_tensors(source).tensors);
+    const auto tensors = vae_from_diffusers(map_tensors(source).tensors);  // for their shapes
     return built(vae_options_from_diffusers(tensors, source.string()));
   };
   const auto from_config = [&] {
