@@ -9,6 +9,7 @@
 
 #include "dermis/core/file.hpp"
 #include "dermis/report/dermae_report.hpp"
+#include "dermis/train/first_stage.hpp"
 #include "program.hpp"
 
 using namespace dermis;
@@ -44,8 +45,7 @@ bool run(const Program& program) {
   r.baselines = trivial_baselines(train, validation, test);
 
   // 1. Generator: images to latents, latents from noise and a class.
-  const auto autoencoder =
-      train_autoencoder(train, recipe.autoencoder, context, "autoencoder", curve("autoencoder"));
+  const auto autoencoder = train_first_stage(train, recipe, context, curve("autoencoder"));
   r.psnr = psnr(decode_latents(autoencoder, encode_latents(autoencoder, validation.images)),
                 validation.images);
   r.bicubic_psnr = psnr(bicubic_down_up(validation.images, 8), validation.images);

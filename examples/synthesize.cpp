@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "dermis/train/first_stage.hpp"
 #include "program.hpp"
 
 using namespace dermis;
@@ -43,7 +44,7 @@ int main(int argc, char** argv) {
       const auto recipe = program.recipe();
       const auto parts = program.parts(recipe);
       write_split(context.out, parts);
-      const auto autoencoder = train_autoencoder(parts.train, recipe.autoencoder, context);
+      const auto autoencoder = train_first_stage(parts.train, recipe, context);
       generator = train_generator(parts.train, autoencoder, recipe.generator, context);
       save_generator(context.out, generator);
       plan = balancing_plan(parts.train.class_counts(), recipe.synthetic_target,

@@ -114,6 +114,7 @@
 #include "dermis/train/distillation.hpp"
 #include "dermis/train/ema.hpp"
 #include "dermis/train/encoder.hpp"
+#include "dermis/train/first_stage.hpp"
 #include "dermis/train/generator.hpp"
 #include "dermis/train/generator_options.hpp"
 #include "dermis/train/linear_probe.hpp"

@@ -8,7 +8,7 @@
 #include "dermis/diffusion/linear_denoiser.hpp"
 #include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
-#include "dermis/layers/autocast.hpp"
+#include "dermis/train/latent_cache.hpp"
 #include "generator_process.hpp"
 
 namespace dermis {
@@ -38,14 +38,6 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   validate(options);
   const auto count = training.size();
   at::Tensor latents;  // [views N, C, h, w]; made by the first step: a finished run needs none
-  const auto cache_latents = [&] {
-    const Autocast full_precision(false, context.device.type());
-    std::vector<at::Tensor> views;
-    for (std::int64_t v = 0; v < options.latent_views; ++v)
-      views.push_back(encode_latents(autoencoder, right_angle_view(training.images, v)));
-    latents = at::cat(views);
-  };
-
   options.model = network_options(options, autoencoder->options.latent_channels,
                                   static_cast<std::int64_t>(training.classes.size()));
   UNet unet(options.model, first_weights(context, name));
@@ -60,7 +52,10 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
       preview_writer(context, name, [&] { return drawn(generator, context.seed); });
   auto outcome = detail::with_process(options, [&](const auto& process) {
     const auto step = [&](const Batch& batch) -> StepLoss {
-      if (!latents.defined()) cache_latents();
+      if (!latents.defined())
+        latents =
+            cached_latents(autoencoder, training.images, options.latent_views,
+                           context.out.empty() ? std::filesystem::path() : context.out / name);
       const auto size = batch.indices.size(0);
       const auto view = torch::randint(options.latent_views, {size}, batch.generator, torch::kLong);
       const auto x0 = latents.index_select(0, batch.indices + view * count).to(context.device);

@@ -18,6 +18,8 @@ struct DermaeRecipe {
   std::int64_t phantom_test_per_class = 200;          ///< lesions
   double validation_share = 0.15, test_share = 0.25;  ///< of a user's folder
   AutoencoderOptions autoencoder;
+  std::string lpips;  ///< file for the autoencoder's perceptual term (load_lpips); empty: a MAE
+                      ///< pre-trained on the same images
   GeneratorOptions generator;
   std::int64_t synthetic_target =
       0;  ///< real + synthetic training images a class; 0: as the most frequent class
@@ -40,6 +42,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("validation_share", o.validation_share);
   visit("test_share", o.test_share);
   visit("autoencoder", o.autoencoder);
+  visit("lpips", o.lpips);
   visit("generator", o.generator);
   visit("synthetic_target", o.synthetic_target);
   visit("synthetic_minimum", o.synthetic_minimum);
