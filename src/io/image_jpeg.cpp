@@ -157,7 +157,8 @@ struct Encoder {
   Encoder& operator=(const Encoder&) = delete;
 };
 
-bool write_pixels(Encoder& encoder, const Image& image, int quality) {
+bool write_pixels(Encoder& encoder, const Image& image, int quality,
+                  ChromaSubsampling subsampling) {
   if (setjmp(encoder.errors.escape) != 0) return false;
   jpeg_compress_struct& codec = encoder.codec;
   jpeg_create_compress(&codec);
@@ -168,6 +169,8 @@ bool write_pixels(Encoder& encoder, const Image& image, int quality) {
   codec.in_color_space = JCS_RGB;
   jpeg_set_defaults(&codec);
   jpeg_set_quality(&codec, quality, TRUE);
+  codec.comp_info[0].h_samp_factor = subsampling == ChromaSubsampling::None ? 1 : 2;
+  codec.comp_info[0].v_samp_factor = subsampling == ChromaSubsampling::Both ? 2 : 1;
   jpeg_start_compress(&codec, TRUE);
   while (codec.next_scanline < codec.image_height) {
     JSAMPROW row = const_cast<JSAMPROW>(image.pixel(0, codec.next_scanline));
@@ -208,7 +211,7 @@ Samples detail::decode_jpeg_samples(std::string_view bytes, const std::string& n
   return samples;
 }
 
-std::string encode_jpeg(const Image& image, int quality) {
+std::string encode_jpeg(const Image& image, int quality, ChromaSubsampling subsampling) {
   detail::check_image(image, "jpeg");
   check_argument(quality >= 1 && quality <= 100, "[jpeg] expected a quality of 1 to 100, got ",
                  quality);
@@ -216,7 +219,7 @@ std::string encode_jpeg(const Image& image, int quality) {
                  "[jpeg] expected at most ", JPEG_MAX_DIMENSION, " pixels a side, got ",
                  image.width, " x ", image.height);
   Encoder encoder;
-  check_runtime(write_pixels(encoder, image, quality),
+  check_runtime(write_pixels(encoder, image, quality, subsampling),
                 "[jpeg] cannot encode: ", encoder.errors.message);
   return std::string(reinterpret_cast<const char*>(encoder.bytes), encoder.size);
 }

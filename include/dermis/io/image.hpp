@@ -84,8 +84,16 @@ std::string encode_png(const Image& image, const PngText& text = {});
 /// Writes a PNG atomically (see core/file.hpp).
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {});
 
-/// Baseline JPEG bytes, 4:2:0 chroma, `quality` 1 to 100.
-std::string encode_jpeg(const Image& image, int quality = 90);
+/// In which directions a JPEG holds every second colour value only.
+enum class ChromaSubsampling {
+  None,        ///< 4:4:4
+  Horizontal,  ///< 4:2:2
+  Both,        ///< 4:2:0
+};
+
+/// Baseline JPEG bytes, `quality` 1 to 100.
+std::string encode_jpeg(const Image& image, int quality = 90,
+                        ChromaSubsampling subsampling = ChromaSubsampling::Both);
 
 namespace detail {
 
