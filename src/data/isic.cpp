@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "dermis/core/check.hpp"
+#include "dermis/data/provenance.hpp"
 #include "dermis/io/csv.hpp"
 #include "image_index.hpp"
 #include "labels.hpp"
@@ -172,6 +173,9 @@ FolderData labelled_images(const ImageIndex& images, LabelTable labels,
       missing.push_back(text(row.image, " (line ", row.line, ")"));
       continue;
     }
+    check_runtime(!declares_synthetic(images.paths()[*image]), "[data] ",
+                  images.paths()[*image].string(),
+                  " is marked synthetic: pass it with --synthetic");
     const int label = static_cast<int>(place - classes.begin());
     samples.push_back(
         {.id = images.id(*image), .label = label, .lesion = row.lesion, .patient = row.patient});

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <stdexcept>
 
+#include "dermis/data/image_folder.hpp"
+#include "dermis/data/provenance.hpp"
 #include "folder_fixture.hpp"
 
 using namespace dermis;
@@ -206,4 +208,25 @@ TEST_CASE("isic: links that lead back up end") {
   std::filesystem::create_directory_symlink(folder.path(), folder / "a/up");
   std::filesystem::create_symlink(folder / "nowhere", folder / "a/dangling.png");
   CHECK(find_images(folder.path()).size() == 1);
+}
+
+TEST_CASE("isic: a synthetic image is not counted as real, whatever it is called") {
+  const ImageFolder folder;
+  for (const char* name : {"MEL/1.png", "MEL/2.png", "NV/3.png", "NV/4.png"})
+    folder.write_image(name);
+  const auto csv = folder.write("labels.csv", "image,label\n1,MEL\n2,MEL\n3,NV\n4,NV\n");
+  CHECK(read_class_folders(folder.path()).data.size() == 4);
+  CHECK(read_labelled_folder(folder.path(), csv).data.size() == 4);
+
+  folder.write("NV/4.png", encode_png(make_image(8, 8), png_text(Provenance{.class_name = "NV"})));
+  const auto message =
+      "[data] " + (folder / "NV/4.png").string() + " is marked synthetic: pass it with --synthetic";
+  CHECK_THROWS_WITH(read_class_folders(folder.path()), message);
+  CHECK_THROWS_WITH(read_labelled_folder(folder.path(), csv), message);
+  const auto real = folder.write("real.csv", "image,label\n1,MEL\n2,MEL\n3,NV\n");
+  CHECK(read_labelled_folder(folder.path(), real).data.size() == 3);  // it is not asked for
+
+  // PNG bytes under another name are decoded as PNG, so they are looked at as PNG.
+  std::filesystem::rename(folder / "NV/4.png", folder / "NV/4.jpg");
+  CHECK_THROWS_WITH(read_class_folders(folder.path()), Contains("4.jpg is marked synthetic"));
 }

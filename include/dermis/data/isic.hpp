@@ -61,8 +61,9 @@ struct FolderData {
 /// Throws std::runtime_error with one line that names the file (and line) when: there is no such
 /// folder or CSV; the folder holds no image; columns are missing; a value is not 0 or 1, a row has
 /// no or several 1; an image is listed twice or its name fits several files; an image is missing
-/// (MissingImages::Fail); labels are not in the class map (all listed); a class named in the
-/// options is unknown or left without images; there are fewer than two classes.
+/// (MissingImages::Fail) or marked synthetic (data/provenance.hpp); labels are not in the class map
+/// (all listed); a class named in the options is unknown or left without images; there are fewer
+/// than two classes.
 FolderData read_labelled_folder(const std::filesystem::path& images_dir,
                                 const std::filesystem::path& labels_csv,
                                 const FolderOptions& options = {});
