@@ -10,6 +10,7 @@
 #include "dermis/core/file.hpp"
 #include "dermis/report/dermae_report.hpp"
 #include "dermis/train/first_stage.hpp"
+#include "dermis/train/synthesis.hpp"
 #include "program.hpp"
 
 using namespace dermis;

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "dermis/train/first_stage.hpp"
+#include "dermis/train/synthesis.hpp"
 #include "program.hpp"
 
 using namespace dermis;

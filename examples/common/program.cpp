@@ -10,6 +10,7 @@
 #include "dermis/core/file.hpp"
 #include "dermis/core/interrupt.hpp"
 #include "dermis/data/class_map.hpp"
+#include "dermis/train/synthesis.hpp"
 
 namespace dermis {
 namespace {

@@ -117,6 +117,7 @@
 #include "dermis/train/first_stage.hpp"
 #include "dermis/train/generator.hpp"
 #include "dermis/train/generator_options.hpp"
+#include "dermis/train/synthesis.hpp"
 #include "dermis/train/linear_probe.hpp"
 #include "dermis/train/loop.hpp"
 #include "dermis/train/masked.hpp"

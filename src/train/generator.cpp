@@ -47,7 +47,8 @@ Generator train_generator(const PixelSet& training, const KLVAE& autoencoder,
   auto configuration =
       stage_configuration("generator", options_to_json(options), sampler, training,
                           {{"autoencoder", fingerprint(state_dict(*autoencoder))}});
-  const Generator generator{autoencoder, unet, options, training.classes, training.images.size(2)};
+  const Generator generator{
+      autoencoder, unet, options, training.classes, training.images.size(2), lineage_of(training)};
   const auto preview =
       preview_writer(context, name, [&] { return drawn(generator, context.seed); });
   auto outcome = detail::with_process(options, [&](const auto& process) {
@@ -135,6 +136,7 @@ void save_generator(const std::filesystem::path& directory, const Generator& gen
              options_to_json(generator.options),
              Json::object({{"classes", generator.classes},
                            {"image_size", generator.image_size},
+                           {"lineage", to_json(generator.lineage)},
                            {"autoencoder", fingerprint(state_dict(*generator.autoencoder))}}));
 }
 
@@ -154,6 +156,8 @@ Generator load_generator(const std::filesystem::path& directory, at::Device devi
   generator.unet->eval();
   generator.classes = file.extra.at("classes").get<std::vector<std::string>>();
   generator.image_size = file.extra.at("image_size").get<std::int64_t>();
+  if (file.extra.contains("lineage"))
+    generator.lineage = lineage_from_json(file.extra.at("lineage"), path.string());
   return generator;
 }
 

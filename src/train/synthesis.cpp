@@ -1,5 +1,6 @@
+#include "dermis/train/synthesis.hpp"
+
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include "dermis/core/file.hpp"
@@ -9,7 +10,8 @@
 #include "dermis/io/csv.hpp"
 #include "dermis/io/image.hpp"
 #include "dermis/io/tensors.hpp"
-#include "dermis/train/generator.hpp"
+#include "dermis/version.hpp"
+#include "synthesis_batches.hpp"
 
 namespace dermis {
 
@@ -24,20 +26,58 @@ std::vector<std::int64_t> balancing_plan(const std::vector<std::int64_t>& class_
   return plan;
 }
 
-namespace {
-
-/// What makes a drawn image what it is; kept beside the images, so that a resumed run draws only
-/// what is missing.
-std::string synthesis_key(const Generator& generator, std::uint64_t seed) {
+std::string generator_hash(const Generator& generator) {
   return fingerprint(text(fingerprint(state_dict(*generator.unet)),
                           fingerprint(state_dict(*generator.autoencoder)),
-                          options_to_json(generator.options).dump(), seed));
+                          Json(generator.classes).dump(), generator.image_size));
 }
 
-std::string sample_id(const std::string& class_name, std::int64_t index) {
-  char number[32];
-  std::snprintf(number, sizeof number, "%05lld", static_cast<long long>(index));
-  return "synthetic_" + class_name + "_" + number;
+Provenance provenance_of(const Generator& generator, std::uint64_t seed) {
+  const auto options = options_to_json(generator.options);
+  const bool flow = generator.options.objective == Objective::Flow;
+  return {.generator = generator_hash(generator),
+          .split = generator.lineage.split,
+          .seed = seed,
+          .guidance_scale = generator.options.guidance_scale,
+          .sampler = flow ? "euler" : options.value("sampler", "ddim"),
+          .steps = generator.options.sampling_steps,
+          .settings = fingerprint(options.dump()),
+          .version = version};
+}
+
+namespace {
+
+/// Whether the file is the image that would carry `mark`; then its pixels go into `into`.
+bool take_over(const std::filesystem::path& file, const Provenance& mark, at::Tensor into) {
+  try {
+    if (!std::filesystem::exists(file) || read_provenance(file) != mark) return false;
+    const auto pixels = to_tensor(read_image(file));
+    if (pixels.sizes() != into.sizes()) return false;
+    into.copy_(pixels);
+    return true;
+  } catch (const std::runtime_error&) {  // cut off, or damaged: it is drawn again
+    return false;
+  }
+}
+
+Json plan_json(const Generator& generator, const std::vector<std::int64_t>& plan,
+               const Provenance& mark) {
+  Json classes = Json::object();
+  const auto& lineage = generator.lineage;
+  for (std::size_t c = 0; c < plan.size(); ++c) {
+    Json counts = Json::object({{"real", nullptr}, {"synthetic", plan[c]}, {"total", nullptr}});
+    if (!lineage.split.empty()) {
+      const auto place = lineage.class_counts.find(generator.classes[c]);
+      const auto real = place == lineage.class_counts.end() ? 0 : place->second;
+      counts["real"] = real;
+      counts["total"] = real + plan[c];
+    }
+    classes[generator.classes[c]] = counts;
+  }
+  return Json::object({{"generator", mark.generator},
+                       {"split", mark.split},
+                       {"seed", text(mark.seed)},  // may be beyond what JSON readers take
+                       {"classes", classes}});
 }
 
 }  // namespace
@@ -47,79 +87,66 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
   check_argument(plan.size() == generator.classes.size(),
                  "[synthesis] expected a count for each of ", generator.classes.size(),
                  " classes, got ", plan.size());
+  const auto images = detail::planned_images(plan);
+  const auto base = provenance_of(generator, seed);
   PixelSet set;
   set.classes = generator.classes;
-  for (std::size_t c = 0; c < plan.size(); ++c) {
-    for (std::int64_t i = 0; i < plan[c]; ++i) {
-      Sample sample;
-      sample.id = sample_id(generator.classes[c], i);
-      sample.label = static_cast<int>(c);
-      sample.lesion = sample.id;
-      sample.synthetic = true;
-      sample.original_width = sample.original_height = generator.image_size;
-      set.samples.push_back(std::move(sample));
-    }
+  std::vector<std::int64_t> all_labels;
+  const auto class_of = [&](std::size_t i) {
+    return generator.classes[static_cast<std::size_t>(images[i].label)];
+  };
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    Sample sample;
+    sample.id = detail::synthetic_id(class_of(i), images[i].number);
+    sample.label = images[i].label;
+    sample.lesion = sample.id;
+    sample.synthetic = true;
+    sample.original_width = sample.original_height = generator.image_size;
+    set.samples.push_back(std::move(sample));
+    all_labels.push_back(images[i].label);
   }
   set.images =
       torch::zeros({set.size(), 3, generator.image_size, generator.image_size}, torch::kByte);
-  std::vector<std::int64_t> all_labels;
-  for (const auto& sample : set.samples) all_labels.push_back(sample.label);
   set.labels = torch::tensor(all_labels, torch::kLong);
 
-  const auto key = synthesis_key(generator, seed);
-  const auto path_of = [&](const Sample& sample) {
-    return directory / generator.classes[static_cast<std::size_t>(sample.label)] /
-           (sample.id + ".png");
+  const auto mark_of = [&](std::size_t i) {
+    auto mark = base;
+    mark.class_name = class_of(i);
+    mark.number = images[i].number;
+    return mark;
   };
-  bool reuse = false;
+  const auto path_of = [&](std::size_t i) {
+    return detail::synthetic_path(directory, class_of(i), images[i].number);
+  };
+  std::vector<char> here(images.size());
   if (!directory.empty()) {
     make_directories(directory);
-    const auto key_file = directory / "generator_key.txt";
-    reuse = std::filesystem::exists(key_file) && read_file(key_file) == key;
-    if (!reuse) write_atomically(key_file, key);
     for (const auto& name : generator.classes) make_directories(directory / name);
-  }
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < set.samples.size(); ++i) {
-    if (reuse && std::filesystem::exists(path_of(set.samples[i]))) {
-      set.images[static_cast<std::int64_t>(i)].copy_(
-          to_tensor(read_image(path_of(set.samples[i]))));
-    } else {
-      missing.push_back(i);
-    }
+    for (std::size_t i = 0; i < images.size(); ++i)
+      here[i] = take_over(path_of(i), mark_of(i), set.images[static_cast<std::int64_t>(i)]);
+    // Written last, so that an unfinished folder is not taken for a whole one.
+    std::filesystem::remove(directory / "labels.csv");
+    write_atomically(directory / "plan.json", plan_json(generator, plan, base).dump(2) + "\n");
+    write_atomically(directory / "lineage.json", to_json(generator.lineage).dump(2) + "\n");
   }
 
   std::unique_ptr<Progress> bar;
   if (progress) bar = std::make_unique<Progress>("synthesize", set.size(), "image");
-  std::int64_t done = set.size() - static_cast<std::int64_t>(missing.size());
-  constexpr std::size_t batch_size = 64;
-  for (std::size_t first = 0; first < missing.size(); first += batch_size) {
+  std::int64_t done = std::count(here.begin(), here.end(), 1);
+  for (std::size_t first = 0; first < images.size(); first += detail::synthesis_batch) {
     if (bar) bar->update(done);
+    const auto last = std::min(images.size(), first + detail::synthesis_batch);
+    if (std::all_of(&here[first], here.data() + last, [](char found) { return found; })) continue;
     if (InterruptGuard::requested())
       throw Interrupted("[synthesize] stopped; --resume draws what is missing");
-    const auto last = std::min(missing.size(), first + batch_size);
-    std::vector<int> labels;
-    std::vector<std::int64_t> indices;
-    for (std::size_t k = first; k < last; ++k) {
-      const auto& sample = set.samples[missing[k]];
-      labels.push_back(sample.label);
-      indices.push_back(std::stoll(sample.id.substr(sample.id.rfind('_') + 1)));
+    const auto drawn = detail::draw_batch(generator, images, first, seed).cpu();
+    for (auto i = first; i < last; ++i) {
+      if (here[i]) continue;
+      const auto image = drawn[static_cast<std::int64_t>(i - first)];
+      set.images[static_cast<std::int64_t>(i)].copy_(image);
+      if (!directory.empty()) write_png(path_of(i), to_image(image), png_text(mark_of(i)));
+      ++done;
     }
-    const auto images = generator.sample(labels, indices, seed);
-    for (std::size_t k = first; k < last; ++k) {
-      const auto& sample = set.samples[missing[k]];
-      const auto image = images[static_cast<std::int64_t>(k - first)];
-      set.images[static_cast<std::int64_t>(missing[k])].copy_(image);
-      if (directory.empty()) continue;
-      write_png(
-          path_of(sample), to_image(image),
-          {{"Title", sample.id},
-           {"Description", "SYNTHETIC: not a patient"},
-           {"Source", "dermis generator " + key},
-           {"Comment", text("class ", set.classes[static_cast<std::size_t>(sample.label)],
-                            ", seed ", seed, ", guidance ", generator.options.guidance_scale)}});
-    }
-    done += static_cast<std::int64_t>(last - first);
   }
   if (bar) {
     bar->update(done);
@@ -127,39 +154,13 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
   }
   if (!directory.empty()) {
     std::string csv = csv_line({"image", "label", "lesion_id"}) + "\n";
-    for (const auto& sample : set.samples) {
-      const auto& name = set.classes[static_cast<std::size_t>(sample.label)];
-      csv += csv_line({name + "/" + sample.id + ".png", name, sample.lesion}) + "\n";
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const auto& id = set.samples[i].id;
+      csv += csv_line({class_of(i) + "/" + id + ".png", class_of(i), id}) + "\n";
     }
     write_atomically(directory / "labels.csv", csv);
   }
   return set;
-}
-
-PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads) {
-  const auto table = read_csv(directory / "labels.csv");
-  const auto image = table.column("image"), label = table.column("label");
-  check_runtime(image >= 0 && label >= 0, "[synthetic] ", table.source,
-                ": expected columns image and label");
-  std::vector<Sample> samples;
-  std::vector<std::filesystem::path> paths;
-  for (const auto& row : table.rows) {
-    const auto& name = row[static_cast<std::size_t>(label)];
-    const auto known = std::find(like.classes.begin(), like.classes.end(), name);
-    check_runtime(known != like.classes.end(), "[synthetic] ", table.source, ": class ", name,
-                  " is none of the training data's");
-    paths.push_back(directory / row[static_cast<std::size_t>(image)]);
-    Sample sample;
-    sample.id = paths.back().stem().string();
-    sample.lesion = sample.id;
-    sample.label = static_cast<int>(known - like.classes.begin());
-    sample.synthetic = true;
-    samples.push_back(std::move(sample));
-  }
-  const Dataset dataset(like.classes, std::move(samples), [paths](std::int64_t i) {
-    return read_image(paths[static_cast<std::size_t>(i)]);
-  });
-  return load_pixels(dataset, like.images.size(2), {.threads = threads});
 }
 
 }  // namespace dermis

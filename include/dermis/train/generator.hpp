@@ -3,6 +3,7 @@
 /// The class-conditioned generator: a UNet trained on cached latents by diffusion or rectified
 /// flow, sampled with guidance, decoded.
 
+#include "dermis/data/lineage.hpp"
 #include "dermis/metrics/bootstrap.hpp"
 #include "dermis/models/unet.hpp"
 #include "dermis/train/autoencoder.hpp"
@@ -17,6 +18,7 @@ struct Generator {
   GeneratorOptions options;
   std::vector<std::string> classes;
   std::int64_t image_size = 0;
+  Lineage lineage = {};  ///< of the training images; files of before it have none
 
   /// One uint8 image per label: [N, 3, S, S], in full precision. Image i depends on (seed,
   /// labels[i], indices[i]) alone, not on the batch it is drawn in. Throws std::invalid_argument if
@@ -42,23 +44,6 @@ struct DenoisingComparison {
 DenoisingComparison compare_denoising(const Generator& generator, const PixelSet& training,
                                       const PixelSet& held_out, std::uint64_t seed,
                                       std::int64_t times = 16);
-
-/// How many images of each class to draw so that every class reaches `target` real + synthetic
-/// images (0: as many as the most frequent class has), but at least `minimum` of every class: where
-/// only rare classes hold synthetic images, looking synthetic gives them away.
-std::vector<std::int64_t> balancing_plan(const std::vector<std::int64_t>& class_counts,
-                                         std::int64_t target, std::int64_t minimum = 0);
-
-/// Draws plan[c] images of each class c, with ids synthetic_<class>_<number>. With a directory
-/// every image is written there as <class>/<id>.png beside labels.csv, and images found there with
-/// the same fingerprint of generator and seed are not drawn again.
-PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>& plan,
-                    std::uint64_t seed, const std::filesystem::path& directory = {},
-                    bool progress = true);
-
-/// Images that synthesize() wrote, at the size and with the classes of `like`, marked synthetic.
-/// Throws std::runtime_error naming the file for a label that `like` does not know.
-PixelSet load_synthetic(const std::filesystem::path& directory, const PixelSet& like, int threads);
 
 /// autoencoder.safetensors and generator.safetensors in `directory`.
 void save_generator(const std::filesystem::path& directory, const Generator& generator);
