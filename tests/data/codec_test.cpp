@@ -95,7 +95,7 @@ TEST_CASE("codec: blocks tell raw images from JPEGs, and not those that went thr
         Case{84, 6, ChromaSubsampling::Both}}) {
     const Real real(width, 64, 64, 20, subsampling);
     const auto traces = codec_of(real.set, real.folder.path());
-    REQUIRE(traces == CodecDraw(count, CodecTrace{20, subsampling, width, 64}));
+    REQUIRE((traces == CodecDraw(count, CodecTrace{20, subsampling, width, 64})));
     const auto raw = drawn(64);
     const auto before = separation(real.set, raw, phase);
     const auto after = separation(real.set, same_codec(raw, traces, 1), phase);
@@ -158,7 +158,7 @@ TEST_CASE("codec: traces are those of the files, JPEG or not; synthetic images h
                               {91, ChromaSubsampling::Both, 30, 40},
                               {0, ChromaSubsampling::None, 20, 20},
                               {50, ChromaSubsampling::Both, 24, 24}};
-  CHECK(codec_of(set, folder.path()) == expected);
+  CHECK((codec_of(set, folder.path()) == expected));
   set.samples[0].synthetic = true;
   CHECK(codec_of(set, folder.path()).size() == 3);
   set.samples[1].original_width = 0;
