@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "dermis/core/random.hpp"
+
 using namespace dermis;
 
 namespace {
@@ -79,4 +81,21 @@ TEST_CASE("jpeg quality: what is no JPEG, damaged or cut in its header has none"
   CHECK_FALSE(changed(frame + 11, 0x02));  // a sampling factor of 0
   CHECK_FALSE(changed(frame + 12, 2));     // a table that is not there
   CHECK_FALSE(changed(2, 0));              // no marker
+}
+
+TEST_CASE("jpeg quality: thousands of headers with changed bytes give a quality or none") {
+  const std::string whole = encode_jpeg(make_image(8, 8, 90), 80);
+  int found = 0;
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    RandomStream random(1, "mutation", 0, i);
+    auto jpeg = whole;
+    for (auto changes = 1 + random.below(3); changes > 0; --changes)
+      jpeg[random.below(jpeg.size())] = static_cast<char>(random.below(256));
+    const auto quality = jpeg_quality(jpeg);
+    if (!quality) continue;
+    ++found;
+    CHECK((quality->quality >= 1 && quality->quality <= 100));
+  }
+  CHECK(found > 500);
+  CHECK(found < 5000);
 }

@@ -6,6 +6,7 @@
 
 #include "core/support.hpp"
 #include "dermis/core/file.hpp"
+#include "dermis/core/random.hpp"
 #include "folder.hpp"
 
 using namespace dermis;
@@ -136,4 +137,24 @@ TEST_CASE("png text: a text may be as long as the limit, inflated too, and no lo
   const auto one = chunk("tEXt", "Key" + nul);
   CHECK(error_of(png_with(one + one + one), limits).empty());
   CHECK(mentions(error_of(png_with(one + one + one + one), limits), {"at most 3 texts"}));
+}
+
+TEST_CASE("png text: thousands of files with changed bytes are read or refused by name") {
+  const std::string nul(1, '\0');
+  const auto whole =
+      png_with(chunk("tEXt", "Key" + nul + "value") +
+               chunk("zTXt", "Packed" + nul + nul + deflated(std::string(300, 'a'))) +
+               chunk("iTXt", "Both" + nul + literal("\1\0", 2) + nul + nul + deflated("text")));
+  int read = 0, refused = 0;
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    RandomStream random(1, "mutation", 0, i);
+    auto bytes = whole.substr(0, whole.size() - (random.chance(0.3) ? random.below(150) : 0));
+    for (auto changes = random.below(3); changes > 0; --changes)
+      bytes[8 + random.below(bytes.size() - 8)] = static_cast<char>(random.below(256));
+    const auto error = error_of(bytes);
+    CHECK((error.empty() || error.rfind("[png] drawn.png: ", 0) == 0));
+    ++(error.empty() ? read : refused);
+  }
+  CHECK(read > 500);
+  CHECK(refused > 500);
 }

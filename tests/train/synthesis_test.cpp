@@ -239,6 +239,10 @@ TEST_CASE("verify: a clean folder has no fault, and every contradiction is one")
   CHECK(fault_of(folder.path(), name).empty());
   write_png(folder / "synthetic/plain/real.png", make_image(8, 8));
   CHECK(fault_of(folder.path(), "real.png") == "is not marked synthetic");
+  fs::remove(folder / "synthetic/plain/real.png");
+  synthesize(generator, {1, 2}, 7, folder / "synthetic", false);  // leaves two of another seed
+  CHECK(inspect_marks(folder.path()).size() == 6);
+  CHECK(fault_of(folder.path(), name).empty());
 }
 
 TEST_CASE("verify: what cannot be looked at is an error") {

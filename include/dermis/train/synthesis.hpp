@@ -62,11 +62,11 @@ struct MarkFinding {
 };
 
 /// Looks at one file or, sorted, at all images below a folder. A folder that synthesize() wrote,
-/// told by its plan.json, answers for every image in it: one without a mark, or with one that
-/// contradicts its name, labels.csv, plan.json or lineage.json, has a fault, and so has one that
-/// labels.csv lists but that is not there. Anywhere a damaged mark is a fault. Throws
-/// std::runtime_error where there is no such file, no image below the folder, or where one of these
-/// three files is missing or damaged.
+/// told by its plan.json, answers for every image in it: one without a mark has a fault, and so has
+/// one that labels.csv lists but that is not there or whose mark contradicts its name, labels.csv,
+/// plan.json or lineage.json. Anywhere a damaged mark is a fault. Throws std::runtime_error where
+/// there is no such file, no image below the folder, or where one of these three files is missing
+/// or damaged.
 std::vector<MarkFinding> inspect_marks(const std::filesystem::path& path);
 
 /// How images compare with what their model draws.
