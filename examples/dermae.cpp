@@ -56,7 +56,7 @@ bool run(const Program& program) {
   r.denoising = compare_denoising(generator, train, validation, program.seed);
   r.plan = balancing_plan(train.class_counts(), recipe.synthetic_target, recipe.synthetic_minimum);
   const auto synthetic = synthesize(generator, r.plan, program.seed, context.out / "synthetic");
-  const auto mixed = concatenate(train, synthetic);
+  const auto mixed = concatenate(train, program.recompressed(synthetic, r.parts));
 
   // 2. Classifiers. Every arm sees as many images in fine-tuning; what pre-training adds is counted
   // and given to a control too.

@@ -10,6 +10,7 @@
 #include "dermis/core/file.hpp"
 #include "dermis/core/interrupt.hpp"
 #include "dermis/data/class_map.hpp"
+#include "dermis/data/codec.hpp"
 #include "dermis/train/synthesis.hpp"
 
 namespace dermis {
@@ -200,7 +201,17 @@ DataParts Program::parts(const DermaeRecipe& recipe) const {
 
 PixelSet Program::training_images(const DataParts& parts) const {
   if (synthetic.empty()) return parts.train;
-  return concatenate(parts.train, load_synthetic(synthetic, parts.train, decode_threads()));
+  return concatenate(parts.train, recompressed(synthetic_images(parts), parts));
+}
+
+PixelSet Program::synthetic_images(const DataParts& parts) const {
+  check_unseen(synthetic, parts.validation, "validation part");
+  check_unseen(synthetic, parts.test, "test part");
+  return load_synthetic(synthetic, parts.train, decode_threads());
+}
+
+PixelSet Program::recompressed(const PixelSet& images, const DataParts& parts) const {
+  return data.empty() ? images : same_codec(images, codec_of(parts.train, data), seed);
 }
 
 StageContext Program::context() const {

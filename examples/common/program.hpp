@@ -35,8 +35,12 @@ struct Program {
   DataParts parts(const DermaeRecipe& recipe) const;        ///< the same, split
   PixelSet training_images(
       const DataParts& parts) const;  ///< the training part and, with --synthetic, those images
-  StageContext context() const;       ///< creates --out
-  int decode_threads() const;         ///< threads for decoding images
+  /// The images in --synthetic; refused if their generator has seen the validation or test part.
+  PixelSet synthetic_images(const DataParts& parts) const;
+  /// Synthetic images through the compression of the real ones in --data; the phantom's has none.
+  PixelSet recompressed(const PixelSet& images, const DataParts& parts) const;
+  StageContext context() const;  ///< creates --out
+  int decode_threads() const;    ///< threads for decoding images
 
   CLI::App app;
   std::filesystem::path data, labels, lesions, class_map, out, config, synthetic;
