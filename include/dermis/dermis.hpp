@@ -101,6 +101,7 @@
 #include "dermis/models/unet_blocks.hpp"
 #include "dermis/models/unet_options.hpp"
 #include "dermis/models/vit.hpp"
+#include "dermis/report/card.hpp"
 #include "dermis/report/chart.hpp"
 #include "dermis/report/decision_report.hpp"
 #include "dermis/report/dermae_report.hpp"
