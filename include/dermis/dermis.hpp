@@ -92,6 +92,7 @@
 #include "dermis/metrics/linear_classifier.hpp"
 #include "dermis/metrics/manifold.hpp"
 #include "dermis/metrics/reader_study.hpp"
+#include "dermis/metrics/seed_bootstrap.hpp"
 #include "dermis/models/attention_rollout.hpp"
 #include "dermis/models/kl_vae.hpp"
 #include "dermis/models/kl_vae_blocks.hpp"

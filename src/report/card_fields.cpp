@@ -120,7 +120,9 @@ Json member(const Json& root, std::initializer_list<std::string> path) {
 }
 
 Json show(const Json& root, std::initializer_list<std::string> path) {
-  return disclosed(member(root, path));
+  // With its key, which tells what a text may name.
+  const auto& key = *(path.end() - 1);
+  return member(disclosed(Json::object({{key, member(root, path)}})), {key});
 }
 
 Json by_class(const std::vector<std::pair<std::string, Json>>& columns) {

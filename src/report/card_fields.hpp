@@ -23,7 +23,7 @@ Json disclosed(const Json& value);
 /// The member at the end of `path`, null where there is none.
 Json member(const Json& root, std::initializer_list<std::string> path);
 
-/// disclosed(member(root, path)).
+/// What is disclosed of member(root, path), whose last key counts too. `path` has at least one key.
 Json show(const Json& root, std::initializer_list<std::string> path);
 
 /// Figures by class, {"MEL": 0.4, ...} each, side by side: {"MEL": {"recall": 0.4, ...}, ...}. Null

@@ -30,7 +30,8 @@ Json last_step(const Json& metrics, const std::string& stage) {
 }
 
 Json architecture(const Json& model) {
-  if (!model.is_object()) return {};
+  for (const char* key : {"patch_size", "dim", "depth", "heads"})
+    if (!model.contains(key)) return {};
   return text("vision transformer, patches of ", model.at("patch_size").get<std::int64_t>(),
               " pixels, width ", model.at("dim").get<std::int64_t>(), ", depth ",
               model.at("depth").get<std::int64_t>(), ", ", model.at("heads").get<std::int64_t>(),
@@ -49,7 +50,7 @@ Json checks(const Json& metrics) {
       failed += (failed.empty() ? "; failed: " : "; ") + check.value("name", "");
     }
   }
-  return text(passed, " of ", all.size(), " passed", failed);
+  return detail::disclosed(text(passed, " of ", all.size(), " passed", failed));
 }
 
 CardSection training_data(const Json& metrics, const Json& audit) {

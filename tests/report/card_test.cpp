@@ -67,6 +67,9 @@ TEST_CASE("card: a model card of the stored demo") {
   CHECK_THAT(page, Contains("not a medical device") && Contains("not photographs of patients"));
   const auto student = to_markdown(model_card(metrics, Json::object(), "student"));
   CHECK_THAT(student, Contains("| Parameters | 473 192 |") && Contains("width 96, depth 4"));
+  // A recipe of another version may lack keys.
+  const auto partly = Json::parse(R"({"recipe": {"teacher": {"model": {"dim": 128}}}})", "partly");
+  CHECK(field(model_card(partly), "Architecture").value.is_null());
   // A run on photographs must not say that its images are drawings, and tells what failed.
   auto photographs = metrics;
   photographs["data"]["source"] = "photos";
@@ -207,6 +210,7 @@ TEST_CASE("card: nobody's name and no path gets into a card") {
                                  {"lesions", 12}})},
        {"skin_tone", "from ./secret/tones.csv and 'secret/b.csv', 1/8 of them"},
        {"group_gaps", Json::array({1, "secret_11"})},
+       {"provenance", Json::object({{"quarantined", "secret_12.png"}})},
        {"shortcuts", Json(std::vector<double>(300, 0.123456))}});
   const auto model = model_card(metrics, audit), data = synthetic_data_card(metrics, audit);
   for (const auto& page : {to_markdown(model), to_markdown(data), html(model), html(data),
@@ -222,6 +226,8 @@ TEST_CASE("card: nobody's name and no path gets into a card") {
   CHECK_THAT(page, Contains("| Leakage across the split | lesions 12 |"));
   CHECK_THAT(page, Contains("share | 0.250 |") && Contains("images | checked 40 |"));
   CHECK_THAT(page, Contains("| 1 | 0.500 |"));  // the distance of the pair
+  const auto counted = Json::object({{"provenance", Json::object({{"quarantined", 3}})}});
+  CHECK(field(synthetic_data_card(metrics, counted), "Set aside as copies").value == Json(3));
 }
 
 TEST_CASE("card: JSON reads back equal, and the same run gives the same card") {
