@@ -47,8 +47,17 @@ std::string in_line(const Json& value) {
   return line.empty() ? "none" : line;
 }
 
+/// Objects within objects, intervals not counted.
+int depth(const Json& value) {
+  if (!value.is_object() || detail::is_interval(value)) return 0;
+  int deepest = 0;
+  for (const auto& [key, below] : value.items()) deepest = std::max(deepest, depth(below));
+  return deepest + 1;
+}
+
+/// An object of rows; what lies deeper than a row's groups of columns is more tables than one.
 bool is_table(const Json& value) {
-  return value.is_object() && value.size() > 0 && !detail::is_interval(value) &&
+  return value.is_object() && value.size() > 0 && depth(value) <= 3 &&
          std::all_of(value.items().begin(), value.items().end(), [](const Json::Member& row) {
            return row.second.is_object() && !detail::is_interval(row.second);
          });
@@ -59,7 +68,7 @@ struct Table {
   std::vector<std::vector<std::string>> rows;
 };
 
-/// A row a member; objects within a row become columns "synthetic kid".
+/// A row a member; objects within a row become columns "synthetic kid". Turned if it is wide.
 Table table_of(const Json& value) {
   using Cells = std::vector<std::pair<std::string, std::string>>;
   const std::function<void(const Json&, const std::string&, Cells&)> flatten =
@@ -89,7 +98,15 @@ Table table_of(const Json& value) {
       line.push_back(cell == rows[r].end() ? "–" : cell->second);
     }
   }
-  return table;
+  constexpr std::size_t widest = 12;
+  if (table.columns.size() <= widest || table.columns.size() <= table.rows.size() + 1) return table;
+  Table turned{{""}, {}};  // a row a figure
+  for (const auto& row : table.rows) turned.columns.push_back(row[0]);
+  for (std::size_t c = 1; c < table.columns.size(); ++c) {
+    auto& line = turned.rows.emplace_back(1, table.columns[c]);
+    for (const auto& row : table.rows) line.push_back(row[c]);
+  }
+  return turned;
 }
 
 /// A section as it is laid out: its short values in one table, then a table a table.
@@ -100,23 +117,23 @@ struct Layout {
 
 Layout layout(const CardSection& section) {
   Layout out;
-  const auto add = [&](const std::string& name, const Json& value) {
-    if (is_table(value))
-      out.tables.emplace_back(name, table_of(value));
-    else
-      out.values.rows.push_back({name, in_line(value)});
+  const std::function<bool(const Json&)> has_table = [&](const Json& value) {
+    return is_table(value) ||
+           (value.is_object() && !detail::is_interval(value) &&
+            std::any_of(value.items().begin(), value.items().end(),
+                        [&](const auto& below) { return has_table(below.second); }));
   };
-  for (const auto& field : section.fields) {
-    const auto& value = field.value;
-    const bool has_tables =
-        value.is_object() && !is_table(value) &&
-        std::any_of(value.items().begin(), value.items().end(),
-                    [](const Json::Member& below) { return is_table(below.second); });
-    if (has_tables)
-      for (const auto& [key, below] : value.items()) add(field.name + ": " + spaced(key), below);
-    else
-      add(field.name, value);
-  }
+  const std::function<void(const std::string&, const Json&)> add = [&](const std::string& name,
+                                                                       const Json& value) {
+    if (is_table(value)) {
+      out.tables.emplace_back(name, table_of(value));
+    } else if (has_table(value)) {
+      for (const auto& [key, below] : value.items()) add(name + ": " + spaced(key), below);
+    } else {
+      out.values.rows.push_back({name, in_line(value)});
+    }
+  };
+  for (const auto& field : section.fields) add(field.name, field.value);
   return out;
 }
 

@@ -74,6 +74,12 @@ CardSection quality(const Json& metrics, const Json& audit) {
            {"Real against synthetic, by a probe", show(audit, {"realness"})}}};
 }
 
+/// Effects of the doses over seeds; the runs one by one would fill pages.
+Json dose(const Json& audit) {
+  const auto effects = show(audit, {"dose", "effects"});
+  return effects.is_null() ? show(audit, {"dose"}) : effects;
+}
+
 CardSection utility(const Json& metrics, const Json& audit) {
   return {"Utility",
           "Balanced accuracy on real test images; equal image passes.",
@@ -82,7 +88,7 @@ CardSection utility(const Json& metrics, const Json& audit) {
            {"Trained on real and synthetic images",
             show(metrics, {"arms", "real_synthetic", "balanced_accuracy"})},
            {"Trained on synthetic, tested on real, and the reverse", show(audit, {"utility"})},
-           {"Dose", show(audit, {"dose"})}}};
+           {"Dose", dose(audit)}}};
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace dermis::detail {
 
 namespace {
 
-constexpr std::size_t longest_listing = 12;
+constexpr std::size_t longest_listing = 32;
 
 bool contains_any(const std::string& key, std::initializer_list<const char*> words) {
   return std::any_of(words.begin(), words.end(),
@@ -23,18 +23,13 @@ std::string lower(std::string key) {
 /// Keys whose texts and lists name someone or something that a card must not name.
 bool names_somebody(const std::string& key) {
   return contains_any(key, {"patient", "lesion", "image", "path", "file", "folder", "directory",
-                            "nearest", "neighbour", "copies", "quarantine"});
+                            "nearest", "neighbour", "copies", "quarantine", "leak"});
 }
 
 /// Keys whose members are named by patients, lesions or images.
 bool keyed_by_somebody(const std::string& key) {
-  for (const char* prefix : {"by_", "per_"}) {
-    for (const char* whose : {"patient", "lesion", "image", "file"})
-      if (key.compare(0, std::string(whose).size() + std::string(prefix).size(),
-                      std::string(prefix) + whose) == 0)
-        return true;
-  }
-  return false;
+  const auto whose = key.rfind("by_", 0) == 0 ? 3 : key.rfind("per_", 0) == 0 ? 4 : 0;
+  return whose > 0 && names_somebody(key.substr(static_cast<std::size_t>(whose)));
 }
 
 bool is_path(const std::string& word) {
@@ -63,6 +58,35 @@ std::string without_paths(const std::string& text) {
   return safe;
 }
 
+/// What a record of a list is about, such as "hair, MEL"; empty if it does not say.
+std::string label(const Json& record) {
+  std::string joined;
+  for (const char* key : {"artefact", "name", "group", "figure", "first", "second", "class"})
+    if (record.contains(key) && record.at(key).is_string())
+      joined += (joined.empty() ? "" : ", ") + without_paths(record.at(key).get<std::string>());
+  return joined;
+}
+
+Json disclosed_below(const Json& value, bool named);
+
+/// Numbers stay a list; records become a table whose rows have their labels, or else numbers.
+Json disclosed_list(const Json& list) {
+  Json numbers = Json::array(), table = Json::object();
+  for (const auto& element : list.elements()) {
+    if (element.is_object()) {
+      auto row = disclosed_below(element, true);
+      const auto known = label(element);
+      const auto key =
+          known.empty() || table.contains(known) ? std::to_string(table.size() + 1) : known;
+      if (!row.is_null()) table[key] = std::move(row);
+    } else if (element.is_number() || element.is_bool()) {
+      numbers.push_back(element);
+    }
+  }
+  if (table.size() > 0) return table;
+  return numbers.size() == list.size() ? numbers : Json();
+}
+
 /// `named`: texts and lists below here may name somebody.
 Json disclosed_below(const Json& value, bool named) {
   if (value.is_string()) {
@@ -71,18 +95,8 @@ Json disclosed_below(const Json& value, bool named) {
   }
   if (value.is_number() && !value.is_integer() && !std::isfinite(value.get<double>())) return {};
   if (value.is_array()) {
-    Json numbers = Json::array(), table = Json::object();
-    if (value.size() == 0 || value.size() > longest_listing) return {};
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const auto& element = value.elements()[i];
-      if (element.is_object()) {
-        auto row = disclosed_below(element, true);
-        if (!row.is_null()) table[std::to_string(i + 1)] = std::move(row);
-      } else if (element.is_number() || element.is_bool()) {
-        numbers.push_back(element);
-      }
-    }
-    return table.size() > 0 ? table : numbers.size() == value.size() && !named ? numbers : Json();
+    if (named || value.size() == 0 || value.size() > longest_listing) return {};
+    return disclosed_list(value);
   }
   if (value.is_object()) {
     Json kept = Json::object();

@@ -16,8 +16,8 @@ bool is_interval(const Json& value);
 
 /// `value` without what a card must not show (names of patients, lesions, images; paths) and
 /// without what holds nothing: NaN, empty texts, objects and lists. Null if nothing is left. A list
-/// of objects becomes a table with rows 1, 2, ...; one of more than 12 is left out, as listings of
-/// images are.
+/// of objects becomes a table, a row named by its artefact, name, group, figure or class or else by
+/// its number; one of more than 32 is left out, as listings of images are.
 Json disclosed(const Json& value);
 
 /// The member at the end of `path`, null where there is none.

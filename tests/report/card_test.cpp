@@ -134,6 +134,9 @@ TEST_CASE("card: the audit's findings are shown whatever their shape") {
     return Json::object(
         {{"n", 1234}, {"synthetic", Json::object({{"kid", interval(kid, 0.1, 0.3)}})}});
   };
+  const auto flips = [](const char* artefact, const char* name, double share) {
+    return Json::object({{"artefact", artefact}, {"class", name}, {"flips", share}});
+  };
   const auto audit = Json::object(
       {{"distribution",
         Json::object({{"feature_width", 128},
@@ -145,7 +148,12 @@ TEST_CASE("card: the audit's findings are shown whatever their shape") {
                              Json::object({{"share", 1.0}})})},
        {"memorisation", interval(0.01, 0.0, 0.02)},
        {"skin_tone", "lighter than the training images"},
-       {"shortcuts", Json::object({{"hair", Json::object({{"MEL", 0.1}, {"NV", 0.2}})}})},
+       {"shortcuts",
+        Json::object(
+            {{"probe", Json::object({{"artefacts", Json::array({flips("hair", "MEL", 0.1),
+                                                                flips("hair", "NV", 0.2),
+                                                                flips("hair", "NV", 0.3)})},
+                                     {"found", false}})}})},
        {"provenance", Json::object({{"generator", "0123abcd"}})}});
   const auto card = synthetic_data_card(stored_demo(), audit);
   const auto page = to_markdown(card);
@@ -160,10 +168,22 @@ TEST_CASE("card: the audit's findings are shown whatever their shape") {
                             "| 1 | 0.500 | 0.700 (0.600 to 0.800) |\n| 2 | 1.00 | – |\n"));
   CHECK_THAT(page, Contains("| Memorisation of training images | 0.0100 (0 to 0.0200) |"));
   CHECK_THAT(page, Contains("| Skin tone | lighter than the training images |"));
-  CHECK_THAT(page, Contains("|  | MEL | NV |\n|---|---|---|\n| hair | 0.100 | 0.200 |"));
+  CHECK_THAT(page, Contains("**Artefacts tied to a class: probe: artefacts**\n\n|  | flips |\n"
+                            "|---|---|\n| hair, MEL | 0.100 |\n| hair, NV | 0.200 |\n"
+                            "| 3 | 0.300 |\n"));
+  CHECK_THAT(page, Contains("| Artefacts tied to a class: probe: found | no |"));
   CHECK_THAT(page, Contains("| Hash of the generator | 0123abcd |"));
   CHECK(card.measured_count() == synthetic_data_card(stored_demo()).measured_count() + 6);
   CHECK_THAT(html(card), Contains("<th scope=\"row\">N_V</th>"));
+}
+
+TEST_CASE("card: a wide table is turned") {
+  Json figures = Json::object();
+  for (int i = 0; i < 13; ++i) figures[text("f", i)] = i;
+  const auto audit =
+      Json::object({{"utility", Json::object({{"real", figures}, {"synthetic", figures}})}});
+  CHECK_THAT(to_markdown(synthetic_data_card(Json::object(), audit)),
+             Contains("|  | real | synthetic |\n|---|---|---|\n| f0 | 0 | 0 |\n| f1 | 1 | 1 |\n"));
 }
 
 TEST_CASE("card: names that people gave are shown, never read as markup") {
@@ -203,11 +223,13 @@ TEST_CASE("card: nobody's name and no path gets into a card") {
                                                            {"training", "secret_5"},
                                                            {"distance", 0.5}})})},
                       {"images", Json::object({{"first", "secret_6"}, {"checked", 40}})}})},
-       {"leakage", Json::object({{"patients", Json::array({"secret_7"})},
-                                 {"by_patient", Json::object({{"secret_8", 0.5}})},
-                                 {"per_lesion_rate", Json::object({{"secret_9", 0.5}})},
-                                 {"Lesion_ID", "secret_10"},
-                                 {"lesions", 12}})},
+       {"leakage",
+        Json::object({{"patients", Json::array({"secret_7"})},
+                      {"by_patient", Json::object({{"secret_8", 0.5}})},
+                      {"per_lesion_rate", Json::object({{"secret_9", 0.5}})},
+                      {"Lesion_ID", "secret_10"},
+                      {"lesions", 12},
+                      {"shared", Json::array({Json::object({{"name", "secret_13"}, {"n", 2}})})}})},
        {"skin_tone", "from ./secret/tones.csv and 'secret/b.csv', 1/8 of them"},
        {"group_gaps", Json::array({1, "secret_11"})},
        {"provenance", Json::object({{"quarantined", "secret_12.png"}})},
