@@ -161,7 +161,7 @@ std::vector<GroupGap> gaps_of(const Table& table, const GroupGapOptions& options
       away[k].push_back(contrasts[k].value(resampled) - estimate[k]);
   }
 
-  std::vector<double> error(contrasts.size());
+  std::vector<double> spread(contrasts.size()), error(contrasts.size());
   for (std::size_t k = 0; k < contrasts.size(); ++k) {
     const Contrast& contrast = contrasts[k];
     double squares = 0, smoothed = 0;
@@ -174,12 +174,13 @@ std::vector<GroupGap> gaps_of(const Table& table, const GroupGapOptions& options
       }
     }
     const auto count = static_cast<double>(contrast.classes.size());
+    spread[k] = std::sqrt(squares);
     error[k] = std::sqrt(std::max(squares, smoothed / (count * count)));
   }
   std::vector<double> largest(away[0].size());
   for (std::size_t r = 0; r < largest.size(); ++r) {
     for (std::size_t k = 0; k < contrasts.size(); ++k)
-      largest[r] = std::max(largest[r], std::abs(away[k][r]) / error[k]);
+      if (spread[k] > 0) largest[r] = std::max(largest[r], std::abs(away[k][r]) / spread[k]);
   }
   // Not below what a normal distribution has for a single gap.
   const double width =
@@ -263,8 +264,8 @@ GroupGaps group_gaps(const std::vector<int>& labels, const Eigen::MatrixXd& prob
   detail::check_same_rows(labels.size(), lesions.size(), "lesions");
   detail::check_labels(labels, static_cast<int>(probabilities.cols()));
   detail::check_no_nan(probabilities, "probabilities");
-  check_argument(options.alpha > 0 && options.alpha < 1,
-                 "[groups] expected alpha between 0 and 1, got ", options.alpha);
+  check_argument(options.alpha > 0 && options.alpha < 0.5,
+                 "[groups] expected alpha between 0 and 0.5, got ", options.alpha);
   check_argument(options.least_lesions >= 2, "[groups] expected least_lesions of at least 2, got ",
                  options.least_lesions);
   const std::vector<int> predictions = predict_labels(probabilities);

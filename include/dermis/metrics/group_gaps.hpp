@@ -57,12 +57,13 @@ struct GroupGaps {
 /// entries (predict_labels).
 ///
 /// All gaps come from the same resamples of lesions, stratified by group and class so that no group
-/// loses a class. Their intervals are corrected together (max-statistic): half width c s for a
-/// gap's standard error s (with half a hit and half a miss added to each recall, so that a recall
-/// of 1 in few images is not taken for certain) and c the 1 - alpha quantile over resamples of the
-/// largest |gap - its estimate| / s. Throws std::invalid_argument for unequal lengths, labels
-/// outside 0 .. C - 1, NaN, probabilities outside [0, 1], alpha outside (0, 1) or least_lesions
-/// below 2.
+/// loses a class. Their intervals are corrected together (max-statistic): the half width is c times
+/// the gap's standard error, c the 1 - alpha quantile over resamples of the largest
+/// |gap - its estimate| / standard error, at least 1.96. The error is that of the resamples or, if
+/// larger, the binomial one with half a hit and half a miss added to each recall, so that a recall
+/// of 1 in few images is not taken for certain. Throws std::invalid_argument for unequal lengths,
+/// labels outside 0 .. C - 1, NaN, probabilities outside [0, 1], alpha outside (0, 0.5) or
+/// least_lesions below 2.
 GroupGaps group_gaps(const std::vector<int>& labels, const Eigen::MatrixXd& probabilities,
                      const std::vector<std::string>& groups,
                      const std::vector<std::string>& lesions, const GroupGapOptions& options = {});
