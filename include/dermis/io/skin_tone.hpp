@@ -45,8 +45,13 @@ struct ToneOptions {
 
 /// What an image says of the skin's tone.
 ///
-/// Measured on the phantom (800 images of 64 pixels; its cameras vary by +-6 % in warmth, 0.82 to
-/// 1.08 in exposure): see tests/audit/skin_tone_test.cpp for the margins that are kept.
+/// Measured on the phantom, 800 test images of 64 pixels whose cameras vary by +-6 % in warmth and
+/// from 0.82 to 1.08 in exposure: the angle lies 4.4 degrees below that of the patient's skin under
+/// white light (the exposures are dark on the average), standard deviation 8.2, 95 % within 18.6;
+/// rank correlation with it 0.89, with the five skin types -0.88. Neighbouring types, 10 to 14
+/// degrees apart, are often confused, those two steps apart rarely. Hair, ruler and bubbles do not
+/// move the angle by more than 1 degree, a vignette lowers it by 2.5. What an image of a real
+/// camera misses by is not known from this: no measured skin colours came with the images at hand.
 struct ToneEstimate {
   bool measured = false;     ///< false: too little skin was found; the rest is NaN or 0
   double ita = 0;            ///< degrees, median over skin pixels
