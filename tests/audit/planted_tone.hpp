@@ -3,6 +3,7 @@
 /// Planted faults: predictions that are worse on some skin, and artefacts tied to a class.
 
 #include <Eigen/Core>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -71,31 +72,32 @@ inline void tie_artefact(PixelSet& set, Artefact artefact, int label, double ins
   }
 }
 
-/// What a stand-in for a network sees: coarse colours, and fine dark and bright detail in the
-/// corners, beside the sides and in the middle. [N, 18]
+/// The images of the first `classes` classes alone.
+inline PixelSet first_classes(const PixelSet& set, int classes) {
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < set.size(); ++i)
+    if (set.samples[static_cast<std::size_t>(i)].label < classes) kept.push_back(i);
+  PixelSet result = set.subset(kept);
+  result.classes.resize(static_cast<std::size_t>(classes));
+  return result;
+}
+
+/// What a stand-in for a network sees: the colour of the middle, how uneven it is, and (square
+/// roots of) the artefacts' scores. [N, 8]
 inline Eigen::MatrixXd stand_in_features(const at::Tensor& images) {
-  const at::Tensor colour = images.to(at::kFloat) / 255;
-  const at::Tensor grey = colour.mean(1, true);
-  const int64_t side = grey.size(2), edge = side / 8;
-  const at::Tensor smooth = at::avg_pool2d(at::replication_pad2d(grey, {2, 2, 2, 2}), 5, 1);
-  const at::Tensor dark = at::relu(smooth - grey - 0.03), bright = at::relu(grey - smooth - 0.03);
-  std::vector<at::Tensor> features;
-  const auto part = [](const at::Tensor& t, int64_t y0, int64_t y1, int64_t x0, int64_t x1) {
-    return t.slice(2, y0, y1).slice(3, x0, x1).mean({2, 3});
-  };
-  for (const at::Tensor& detail : {dark, bright}) {
-    features.push_back(part(detail, edge, side - edge, edge, side - edge));
-    features.push_back(part(detail, 0, edge, 0, side));
-    features.push_back(part(detail, side - edge, side, 0, side));
-    features.push_back(part(detail, 0, side, 0, edge));
-    features.push_back(part(detail, 0, side, side - edge, side));
+  const int64_t side = images.size(2);
+  const at::Tensor middle =
+      images.to(at::kFloat).slice(2, side / 4, 3 * side / 4).slice(3, side / 4, 3 * side / 4) / 255;
+  Eigen::MatrixXd features(images.size(0), 8);
+  features.leftCols(3) = to_eigen(middle.mean({2, 3}));
+  features.col(3) = to_eigen(middle.mean(1).flatten(1).std(1).unsqueeze(1));
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    const auto scores = artefact_scores(to_image(images[i]));
+    for (std::size_t a = 0; a < scores.size(); ++a)
+      features(i, static_cast<Eigen::Index>(4 + a)) =
+          std::isnan(scores[a]) ? 0 : std::sqrt(scores[a]);
   }
-  for (const int64_t y : {int64_t{0}, side - edge})
-    for (const int64_t x : {int64_t{0}, side - edge})
-      features.push_back(part(grey, y, y + edge, x, x + edge));
-  features.push_back(part(colour, side / 4, 3 * side / 4, side / 4, 3 * side / 4));  // [N, 3]
-  features.push_back(part(dark + bright, side / 4, 3 * side / 4, side / 4, 3 * side / 4));
-  return to_eigen(at::cat(features, 1));
+  return features;
 }
 
 /// A stand-in trained on `set`; it takes what shortcuts it finds.
