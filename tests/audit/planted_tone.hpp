@@ -72,41 +72,32 @@ inline void tie_artefact(PixelSet& set, Artefact artefact, int label, double ins
   }
 }
 
-/// The images of the first `classes` classes alone.
-inline PixelSet first_classes(const PixelSet& set, int classes) {
-  std::vector<int64_t> kept;
-  for (int64_t i = 0; i < set.size(); ++i)
-    if (set.samples[static_cast<std::size_t>(i)].label < classes) kept.push_back(i);
-  PixelSet result = set.subset(kept);
-  result.classes.resize(static_cast<std::size_t>(classes));
-  return result;
+/// (Square roots of) the artefacts' scores: [N, 4].
+inline Eigen::MatrixXd artefact_features(const Eigen::MatrixXd& scores) {
+  return scores.unaryExpr([](double v) { return std::isnan(v) ? 0 : std::sqrt(v); });
 }
 
-/// What a stand-in for a network sees: the colour of the middle, how uneven it is, and (square
-/// roots of) the artefacts' scores. [N, 8]
-inline Eigen::MatrixXd stand_in_features(const at::Tensor& images) {
-  const int64_t side = images.size(2);
-  const at::Tensor middle =
-      images.to(at::kFloat).slice(2, side / 4, 3 * side / 4).slice(3, side / 4, 3 * side / 4) / 255;
-  Eigen::MatrixXd features(images.size(0), 8);
-  features.leftCols(3) = to_eigen(middle.mean({2, 3}));
-  features.col(3) = to_eigen(middle.mean(1).flatten(1).std(1).unsqueeze(1));
-  for (int64_t i = 0; i < images.size(0); ++i) {
-    const auto scores = artefact_scores(to_image(images[i]));
-    for (std::size_t a = 0; a < scores.size(); ++a)
-      features(i, static_cast<Eigen::Index>(4 + a)) =
-          std::isnan(scores[a]) ? 0 : std::sqrt(scores[a]);
-  }
-  return features;
-}
-
-/// A stand-in trained on `set`; it takes what shortcuts it finds.
-inline PredictFunction trained_stand_in(const PixelSet& set) {
-  std::vector<int> labels;
-  for (const Sample& sample : set.samples) labels.push_back(sample.label);
-  return [fitted = fit_linear_classifier(stand_in_features(set.images), labels,
-                                         static_cast<int>(set.classes.size()))](
-             const at::Tensor& images) { return fitted.probabilities(stand_in_features(images)); };
+/// A stand-in for a network: it names the lesion of `judged` as judge() does, by its place in the
+/// set, and weighs that by what artefacts said of the class in training, fitted to `scores` (of
+/// artefact_scores) and `labels`. Where lesions were painted over, fewer images come, and it has
+/// the artefacts alone.
+inline PredictFunction stand_in(const Eigen::MatrixXd& scores, const std::vector<int>& labels,
+                                const TonedSet& judged, std::uint64_t seed) {
+  const Eigen::MatrixXd lesion = judge(
+                                     judged, 0.8, 0, [](int) { return false; }, seed)
+                                     .array()
+                                     .sqrt();
+  return [lesion, fitted = fit_linear_classifier(artefact_features(scores), labels, 8)](
+             const at::Tensor& images) {
+    Eigen::MatrixXd seen(images.size(0), 4);
+    for (int64_t i = 0; i < images.size(0); ++i) {
+      const auto values = artefact_scores(to_image(images[i]));
+      for (std::size_t a = 0; a < 4; ++a) seen(i, static_cast<Eigen::Index>(a)) = values[a];
+    }
+    Eigen::MatrixXd p = fitted.probabilities(artefact_features(seen));
+    if (p.rows() == lesion.rows()) p = p.cwiseProduct(lesion);
+    return Eigen::MatrixXd(p.array().colwise() / p.rowwise().sum().array());
+  };
 }
 
 }  // namespace dermis::test

@@ -50,33 +50,35 @@ struct Rates {
 
 constexpr std::int64_t size = 64;
 
-constexpr int classes = 4;
-
-PixelSet training_set(std::uint64_t seed) {
-  return test::first_classes(test::toned_set(seed, 40, size).pixels, classes);
-}
-
-PixelSet held_out_set(std::uint64_t seed) {
-  return test::first_classes(test::toned_set(seed + 1000, 15, size).pixels, classes);
+/// Looks for links in the training set, and for pulls in what has learned from it.
+std::pair<std::vector<ArtefactLink>, ShortcutProbe> audit(const PixelSet& training,
+                                                          const test::TonedSet& set,
+                                                          std::uint64_t seed) {
+  const Eigen::MatrixXd scores = artefact_scores(training);
+  const test::TonedSet held_out = test::toned_set(seed + 1000, 6, size);
+  return {
+      artefact_links(scores, set.labels, set.lesions, training.classes),
+      shortcut_probe(test::stand_in(scores, set.labels, held_out, seed), held_out.pixels, quick())};
 }
 
 void plant(Rates& rates, Artefact artefact, std::uint64_t seed) {
-  const auto label = static_cast<int>((seed + static_cast<std::uint64_t>(artefact)) % classes);
+  const auto label = static_cast<int>((seed + 3 * static_cast<std::uint64_t>(artefact)) % 8);
   const std::string name = phantom_classes()[static_cast<std::size_t>(label)];
-  PixelSet training = training_set(seed);
+  const test::TonedSet set = test::toned_set(seed, 25, size);
+  PixelSet training = set.pixels;
   test::tie_artefact(training, artefact, label, 0.85, 0.1, seed);
-  const auto probe = shortcut_probe(test::trained_stand_in(training), held_out_set(seed), quick());
+  const auto [links, probe] = audit(training, set, seed);
   ++rates.sets;
-  rates.linked += linked(artefact_links(training), artefact, name);
+  rates.linked += linked(links, artefact, name);
   rates.pulled += pulls_to(probe, artefact, name);
 }
 
 void leave_clean(Rates& rates, std::uint64_t seed) {
-  const PixelSet training = training_set(seed);
+  const test::TonedSet set = test::toned_set(seed, 25, size);
+  const auto [links, probe] = audit(set.pixels, set, seed);
   ++rates.clean;
-  rates.accused += any_found(artefact_links(training));
-  rates.clean_pulled +=
-      shortcut_probe(test::trained_stand_in(training), held_out_set(seed), quick()).found;
+  rates.accused += any_found(links);
+  rates.clean_pulled += probe.found;
 }
 
 }  // namespace

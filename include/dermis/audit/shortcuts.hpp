@@ -26,7 +26,7 @@ struct ShortcutOptions {
   double alpha = 0.05;     ///< chance of any false pull over all artefacts and classes
   /// A smaller mean rise of a probability is reported but not found: any network is moved a little
   /// by what it has seldom seen.
-  double least_pull = 0.2;
+  double least_pull = 0.1;
 };
 
 /// How much an artefact raises the probability of a class.
