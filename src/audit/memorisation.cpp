@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <numeric>
+#include <functional>
 #include <set>
 
 #include "dermis/core/check.hpp"
@@ -98,17 +97,6 @@ Interval wilson(std::int64_t hits, std::int64_t count) {
   const double half =
       z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
   return {share, std::max(0.0, centre - half), std::min(1.0, centre + half)};
-}
-
-/// Probability that two of the images have one nearest lesion.
-double shared_nearest(const std::vector<NearestImage>& images,
-                      const std::vector<std::int64_t>& groups) {
-  std::map<std::int64_t, double> counts;
-  for (const auto& image : images) ++counts[groups[static_cast<std::size_t>(image.training)]];
-  double pairs = 0;
-  for (const auto& [group, count] : counts) pairs += count * (count - 1);
-  const auto n = static_cast<double>(images.size());
-  return n > 1 ? pairs / (n * (n - 1)) : 0;
 }
 
 Interval closeness(const std::vector<NearestImage>& synthetic,
@@ -244,8 +232,6 @@ MemorisationResult memorisation_audit(const PixelSet& training, const PixelSet& 
                           .value_at(options.level / 2 / static_cast<double>(synthetic.size()));
   for (const double distance : detail::nearest_other(detail::pixel_views(synthetic.images)))
     result.near_duplicates += distance < near;
-  result.shared_nearest = shared_nearest(pixel, groups);
-  result.held_out_shared_nearest = shared_nearest(result.pixel.held_out, groups);
   result.low_diversity = static_cast<double>(result.near_duplicates) >
                          kNearDuplicates * static_cast<double>(synthetic.size());
   return result;

@@ -90,8 +90,6 @@ Json to_json(const MemorisationResult& result, const PixelSet& training) {
                             {"overfitted", result.overfitted},
                             {"near_duplicates", result.near_duplicates},
                             {"low_diversity", result.low_diversity},
-                            {"shared_nearest", result.shared_nearest},
-                            {"held_out_shared_nearest", result.held_out_shared_nearest},
                             {"pixel", calibration_json(result.pixel)}});
   if (result.feature) json["feature"] = calibration_json(*result.feature);
   json["images"] = std::move(images);

@@ -3,6 +3,7 @@
 /// Faults planted into phantom data: what the audit must find.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "dermis/core/random.hpp"
 #include "dermis/data/phantom.hpp"
 #include "dermis/data/pixels.hpp"
+#include "dermis/train/parts.hpp"
 
 namespace dermis::test {
 
@@ -72,22 +74,23 @@ inline std::vector<Disguise> disguises() {
   };
 }
 
-/// About 400 training images, 200 held-out lesions and 200 "synthetic" images: lesions of another
-/// seed, hence drawn as a perfect generator would.
+/// Training images, held-out lesions and as many "synthetic" images: lesions of another seed, hence
+/// drawn as a perfect generator would.
 struct PlantedData {
   PixelSet training, held_out, synthetic;
 };
 
-inline PlantedData planted_data(std::uint64_t seed) {
+inline PlantedData planted_data(std::uint64_t seed, std::int64_t train_images = 400,
+                                std::int64_t lesions_per_class = 25, std::int64_t side = 64) {
   const PhantomOptions options{.seed = seed,
-                               .train_images = 400,
-                               .validation_lesions_per_class = 25,
-                               .test_lesions_per_class = 25,
-                               .image_size = 64};
+                               .train_images = train_images,
+                               .validation_lesions_per_class = lesions_per_class,
+                               .test_lesions_per_class = lesions_per_class,
+                               .image_size = side};
   auto other = options;
   other.seed = seed + 1000;
-  const auto pixels = [](const Dataset& dataset) {
-    return load_pixels(dataset, 64, {.progress = false});
+  const auto pixels = [side](const Dataset& dataset) {
+    return load_pixels(dataset, side, {.progress = false});
   };
   const Phantom phantom(options);
   PlantedData data{pixels(phantom.dataset(PhantomPart::Train)),
@@ -133,6 +136,53 @@ inline PixelSet overfitted(const PlantedData& data, std::int64_t sources, double
     set.images[i].copy_(noised(mixed, 6, stream));
   }
   return set;
+}
+
+/// `data` as parts of a data set, clean: its synthetic images serve as real test images.
+inline DataParts clean_parts(const PlantedData& data) {
+  DataParts parts{.train = data.training, .validation = data.held_out, .test = data.synthetic};
+  for (std::size_t i = 0; i < parts.test.samples.size(); ++i) {
+    auto& sample = parts.test.samples[i];
+    sample.id = "T" + std::to_string(i);
+    sample.lesion = "other " + std::to_string(i);  // lesion numbers of two seeds coincide
+    sample.synthetic = false;
+  }
+  return parts;
+}
+
+/// Adds to the test part, under new names, disguised copies of `count` training images.
+inline void leak_copies(DataParts& parts, const Disguise& disguise, std::int64_t count,
+                        std::uint64_t seed) {
+  RandomStream stream(seed, "leak/" + disguise.name);
+  auto chosen = stream.permutation(parts.train.size());
+  chosen.resize(static_cast<std::size_t>(count));
+  auto leaked = parts.train.subset(chosen);
+  for (std::int64_t i = 0; i < count; ++i) {
+    leaked.images[i].copy_(disguise.apply(leaked.images[i], stream));
+    auto& sample = leaked.samples[static_cast<std::size_t>(i)];
+    sample.id = sample.lesion = "leaked_" + std::to_string(i);
+  }
+  parts.test = concatenate(parts.test, leaked);
+}
+
+/// Moves up to `count` training images whose lesion has further views into the test part, the
+/// lesion renamed or not; returns how many.
+inline std::int64_t leak_views(DataParts& parts, std::int64_t count, bool rename) {
+  std::map<std::string, std::int64_t> views;
+  for (const auto& sample : parts.train.samples) ++views[sample.lesion];
+  std::vector<std::int64_t> kept, moved;
+  for (std::int64_t i = 0; i < parts.train.size(); ++i) {
+    auto& left = views[parts.train.samples[static_cast<std::size_t>(i)].lesion];
+    const bool move = left > 1 && static_cast<std::int64_t>(moved.size()) < count;
+    (move ? moved : kept).push_back(i);
+    if (move) left = 0;  // one view of a lesion
+  }
+  auto leaked = parts.train.subset(moved);
+  for (auto& sample : leaked.samples)
+    if (rename) sample.lesion = "renamed " + sample.lesion;
+  parts.train = parts.train.subset(kept);
+  parts.test = concatenate(parts.test, leaked);
+  return leaked.size();
 }
 
 }  // namespace dermis::test

@@ -82,10 +82,6 @@ struct MemorisationResult {
   /// Synthetic images with another one as near as a copy would be.
   std::int64_t near_duplicates = 0;
   bool low_diversity = false;  ///< these are more than 5 %
-  /// Probability that two images have the same nearest training lesion, of synthetic and of
-  /// held-out images. A description: the classes' shares and smooth images that are near to many
-  /// move it too.
-  double shared_nearest = 0, held_out_shared_nearest = 0;
 
   bool memorised() const { return copies > 0 || overfitted; }
   /// One line that begins with "memorised", "not calibrated" or "no copies found".
