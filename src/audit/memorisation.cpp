@@ -1,5 +1,7 @@
 #include "dermis/audit/memorisation.hpp"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>

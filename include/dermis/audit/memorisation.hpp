@@ -104,8 +104,8 @@ struct MemorisationResult {
 ///
 /// Found are copies that cover the image: turned by right angles, mirrored, recompressed,
 /// recoloured, noised. Not found are crops, other angles and other photographs of the same lesion.
-/// Costs about 50,000 multiply-adds a pair of images: 200 against 400 take a third of a second of
-/// one core, 10,000 against 20,000 some ten minutes.
+/// Costs 25,000 multiply-adds a pair of images: 400 against 400 take half a second of one core,
+/// 10,000 against 20,000 some minutes.
 ///
 /// `held_out` holds real images of other lesions, made as `training`. Throws std::invalid_argument
 /// for options out of range, images that are not uint8 [N, 3, S, S] of one size, fewer than 10
