@@ -13,7 +13,7 @@ namespace dermis::detail {
 namespace {
 
 constexpr std::int64_t kViews = 8;
-constexpr std::int64_t kSide = 32;     // larger ones tell more of the noise than of the image
+constexpr std::int64_t kSide = 16;     // finer, and a decoder's blur would hide copies
 constexpr std::int64_t kBlock = 64;    // images a matrix product
 constexpr double kLeastDeviation = 2;  // of 255: a flat channel's noise is not blown up
 

@@ -69,6 +69,13 @@ inline std::vector<Disguise> disguises() {
          return recompressed(
              recoloured(turned(image, static_cast<std::int64_t>(stream.below(8))), stream), 70);
        }},
+      {"blurred to 16 x 16",
+       [](const at::Tensor& image, RandomStream&) {
+         const auto side = image.size(1);
+         const auto batch = image.unsqueeze(0).to(at::kFloat);
+         const auto small = at::adaptive_avg_pool2d(batch, {16, 16});
+         return resize(small, side, side, Filter::Bilinear)[0].round().to(at::kByte);
+       }},
       {"noise of 8 of 255",
        [](const at::Tensor& image, RandomStream& stream) { return noised(image, 8, stream); }},
   };

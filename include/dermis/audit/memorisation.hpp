@@ -90,7 +90,7 @@ struct MemorisationResult {
 
 /// Compares each image of `synthetic` with all of `training` in all eight right-angle views.
 ///
-/// Pixels: images averaged to at most 32 x 32, each channel brought to mean 0 and deviation 1, so
+/// Pixels: images averaged to at most 16 x 16, each channel brought to mean 0 and deviation 1, so
 /// that recompression and gains of colour or light change little. Features: the encoder's,
 /// standardised by the training images'. Distances are taken by lesion: several views of one count
 /// as one neighbour.
@@ -103,9 +103,9 @@ struct MemorisationResult {
 /// rejects at half of `level`.
 ///
 /// Found are copies that cover the image: turned by right angles, mirrored, recompressed,
-/// recoloured, noised. Not found are crops, other angles and other photographs of the same lesion.
-/// Costs 25,000 multiply-adds a pair of images: 400 against 400 take half a second of one core,
-/// 10,000 against 20,000 some minutes.
+/// recoloured, noised, blurred as by a decoder of 16 x 16 latents. Not found are crops, other
+/// angles and other photographs of the same lesion. Costs 6,000 multiply-adds a pair of images (and
+/// 8 D with features): a set of 10,000 against 20,000 takes a minute or two of one core.
 ///
 /// `held_out` holds real images of other lesions, made as `training`. Throws std::invalid_argument
 /// for options out of range, images that are not uint8 [N, 3, S, S] of one size, fewer than 10
