@@ -1,0 +1,58 @@
+#pragma once
+/// \file
+/// Everything that is asked of a set of synthetic images before anybody trains on it, in one call.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dermis/audit/distribution.hpp"
+#include "dermis/audit/dose_curve.hpp"
+#include "dermis/audit/fidelity.hpp"
+#include "dermis/audit/leakage.hpp"
+#include "dermis/audit/memorisation.hpp"
+#include "dermis/audit/realness.hpp"
+#include "dermis/audit/shortcuts.hpp"
+#include "dermis/audit/skin_tone.hpp"
+#include "dermis/audit/transfer.hpp"
+#include "dermis/metrics/group_gaps.hpp"
+
+namespace dermis {
+
+/// What must be looked at before the images are used.
+struct Finding {
+  std::string about;  ///< memorisation, leakage, ...
+  std::string text;   ///< one sentence
+};
+
+struct AuditResults {
+  std::int64_t real_train = 0, real_held_out = 0, synthetic = 0;  ///< images
+  DistributionAudit distribution;
+  ClassFidelity fidelity, fidelity_real;  ///< of synthetic and, for comparison, of held-out images
+  RealnessAudit realness;
+  MemorisationResult memorisation;
+  Json memorisation_json;    ///< with names of training images
+  Image memorisation_pairs;  ///< synthetic, nearest training image, difference; nearest first
+  LeakageResult leakage;
+  std::vector<ToneEstimate> real_tones,
+      synthetic_tones;  ///< of the training part, of the synthetic
+  std::vector<ToneComparison> tones;
+  GroupGaps group_gaps;     ///< of the judge on held-out images, by skin tone
+  ShortcutProbe shortcuts;  ///< of the judge
+  std::vector<ArtefactLink> real_links, synthetic_links;
+  std::optional<TransferAudit> transfer;  ///< needs trainings: filled by the caller
+  std::optional<DoseCurve> dose;          ///< likewise
+
+  std::vector<Finding> findings() const;
+};
+
+/// Audits `synthetic` against the training part that its generator learned from and the test part,
+/// which it must not have seen. \param judge  a classifier trained on real training images alone;
+/// its features are what distances are measured in. Errors are those of the single audits.
+AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
+                   std::uint64_t seed);
+
+/// findings[{about, text}], images, and under the names of the audits what each found.
+Json to_json(const AuditResults& results);
+
+}  // namespace dermis

@@ -1,0 +1,152 @@
+#include "dermis/audit/audit.hpp"
+
+#include <algorithm>
+
+namespace dermis {
+
+namespace {
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+  return text;
+}
+
+std::vector<std::string> lesions_of(const PixelSet& set) {
+  std::vector<std::string> lesions;
+  for (const auto& sample : set.samples) lesions.push_back(sample.lesion);
+  return lesions;
+}
+
+void find_distribution(const AuditResults& r, std::vector<Finding>& findings) {
+  const auto& all = r.distribution.all;
+  const auto &kid = all.synthetic_figures.kid, &floor = all.floor.kid;
+  if (kid && floor && kid->lo > floor->hi)
+    findings.push_back({"distribution", text("KID of synthetic to held-out real images ", kid->mean,
+                                             ", of real training images ", floor->mean)});
+  for (std::size_t c = 0; c < r.distribution.classes.size(); ++c) {
+    const auto &drawn = r.fidelity.accuracy[c], &real = r.fidelity_real.accuracy[c];
+    if (drawn.hi < real.lo)
+      findings.push_back({"fidelity", text(r.distribution.classes[c].name, ": recognised in ",
+                                           percent(drawn.mean), " of the synthetic images, in ",
+                                           percent(real.mean), " of the held-out real ones")});
+  }
+  for (const auto& probe : r.realness.probes)
+    if (probe.tells())
+      findings.push_back({"realness", text("a linear classifier on ", probe.name,
+                                           " features tells synthetic from real images of a class: "
+                                           "AUC ",
+                                           probe.auc.mean)});
+}
+
+void find_groups(const AuditResults& r, std::vector<Finding>& findings) {
+  for (const auto& row : r.tones)
+    if (row.differs)
+      findings.push_back({"skin_tone", text(row.name,
+                                            ": synthetic images have another mix of skin "
+                                            "tones than real ones, mean ITA ",
+                                            row.shift.mean, " degrees higher")});
+  for (const auto& gap : r.group_gaps.gaps)
+    if (gap.found)
+      findings.push_back({"group_gaps", text(gap.figure, " of the judge: ", gap.first, " ",
+                                             gap.difference.mean, " above ", gap.second)});
+  for (const auto& effect : r.shortcuts.artefacts)
+    for (const auto& pull : effect.pulls)
+      if (pull.found)
+        findings.push_back({"shortcuts", text(name_of(effect.artefact),
+                                              " raises the judge's "
+                                              "probability of ",
+                                              pull.name, " by ", percent(pull.drift.mean))});
+  const auto find_links = [&](const std::vector<ArtefactLink>& links, const char* which) {
+    for (const auto& link : links)
+      if (link.found)
+        findings.push_back({"shortcuts", text(name_of(link.artefact), " goes with class ",
+                                              link.name, " in the ", which, " images")});
+  };
+  find_links(r.real_links, "real training");
+  find_links(r.synthetic_links, "synthetic");
+}
+
+}  // namespace
+
+std::vector<Finding> AuditResults::findings() const {
+  std::vector<Finding> findings;
+  if (memorisation.memorised() || !memorisation.calibrated)
+    findings.push_back({"memorisation", memorisation.verdict()});
+  if (memorisation.low_diversity)
+    findings.push_back({"memorisation", text(memorisation.near_duplicates, " of ", synthetic,
+                                             " synthetic images have another one as near as a copy "
+                                             "would be")});
+  if (!leakage.clean())
+    findings.push_back(
+        {"leakage", text(leakage.duplicates.size(), " near-duplicates, ", leakage.lesions.size(),
+                         " lesions, ", leakage.patients.size(), " patients and ",
+                         leakage.images.size(), " image names are in more than one part; ",
+                         leakage.synthetic.size(), " synthetic images in validation and test")});
+  find_distribution(*this, findings);
+  find_groups(*this, findings);
+  return findings;
+}
+
+AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
+                   std::uint64_t seed) {
+  const auto &train = parts.train, &held_out = parts.test;
+  const auto features = classifier_features(judge);
+  AuditResults r;
+  r.real_train = train.size();
+  r.real_held_out = held_out.size();
+  r.synthetic = synthetic.size();
+
+  r.leakage = leakage_audit(parts);
+  r.memorisation =
+      memorisation_audit(train, held_out, synthetic, {.encoder = features, .seed = seed});
+  r.memorisation_json = to_json(r.memorisation, train);
+  r.memorisation_pairs = memorisation_pictures(train, synthetic, r.memorisation);
+
+  r.distribution = distribution_audit(train, held_out, synthetic, features, {.seed = seed});
+  r.fidelity = class_fidelity(judge, synthetic);
+  r.fidelity_real = class_fidelity(judge, held_out);
+  // Held-out images: the judge knows the training images, and would tell them by that.
+  r.realness = realness_probe(
+      held_out, synthetic, {{"classifier", features}, {"codec", codec_features}}, {.seed = seed});
+
+  r.real_tones = estimate_tones(train);
+  r.synthetic_tones = estimate_tones(synthetic);
+  r.tones = compare_tones(r.real_tones, train, r.synthetic_tones, synthetic);
+  r.group_gaps = group_gaps(labels_of(held_out), r.fidelity_real.evaluation.probabilities,
+                            tone_group_of(estimate_tones(held_out)), lesions_of(held_out));
+
+  r.shortcuts = shortcut_probe(predict_with(judge), held_out, {.seed = seed});
+  r.real_links = artefact_links(train, {.seed = seed});
+  r.synthetic_links = artefact_links(synthetic, {.seed = seed});
+  return r;
+}
+
+Json to_json(const AuditResults& r) {
+  auto findings = Json::array();
+  for (const auto& finding : r.findings())
+    findings.push_back(Json::object({{"about", finding.about}, {"text", finding.text}}));
+  auto json = Json::object(
+      {{"findings", findings},
+       {"images", Json::object({{"real_train", r.real_train},
+                                {"real_held_out", r.real_held_out},
+                                {"synthetic", r.synthetic}})},
+       {"distribution", to_json(r.distribution)},
+       {"fidelity", Json::object({{"synthetic", to_json(r.fidelity)},
+                                  {"held_out_real", to_json(r.fidelity_real)}})},
+       {"realness", to_json(r.realness)},
+       {"memorisation", r.memorisation_json},
+       {"leakage", to_json(r.leakage)},
+       {"skin_tone", Json::object({{"real", tone_summary(r.real_tones)},
+                                   {"synthetic", tone_summary(r.synthetic_tones)},
+                                   {"comparison", to_json(r.tones)}})},
+       {"group_gaps", to_json(r.group_gaps, r.fidelity.evaluation.classes)},
+       {"shortcuts", Json::object({{"probe", to_json(r.shortcuts)},
+                                   {"links_real", to_json(r.real_links)},
+                                   {"links_synthetic", to_json(r.synthetic_links)}})}});
+  if (r.transfer) json["utility"] = to_json(*r.transfer);
+  if (r.dose) json["dose"] = to_json(*r.dose);
+  return json;
+}
+
+}  // namespace dermis
