@@ -298,7 +298,7 @@ TEST_CASE("memorisation: the table of planted faults", "[.full]") {
   for (const auto& row : rows) {
     INFO(row.fault);
     CHECK(20 * row.false_alarms <= row.clean);
-    // Not found, and said so in leakage.hpp and duplicates.hpp.
+    // Not found, and said so in leakage.hpp.
     if (row.fault == "the same under another lesion name" ||
         row.fault == "copy in test: blurred to 16 x 16")
       continue;

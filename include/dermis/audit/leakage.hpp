@@ -38,8 +38,8 @@ struct LeakageResult {
 /// Looks for near-duplicates (find_near_duplicates with `options`), image ids, lesions and patients
 /// that are in more than one part, and for synthetic images in validation and test. Synthetic
 /// images of the training part are not compared: see memorisation_audit. Another photograph of a
-/// lesion under another name is no near-duplicate, and no search by pixels finds it: lesion and
-/// patient names are what tells. Throws as find_near_duplicates.
+/// lesion under another name is no near-duplicate and is not found (lesion and patient names are
+/// what tells), nor are strongly blurred copies. Throws as find_near_duplicates.
 LeakageResult leakage_audit(const DataParts& parts, const DuplicateOptions& options = {});
 
 /// clean, then of each finding count and names, at most 100 of a kind.
