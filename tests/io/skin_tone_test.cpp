@@ -120,7 +120,7 @@ TEST_CASE("tone: a coloured light is noticed, too little skin is not measured") 
   const ToneEstimate none = estimate_tone(lesion_on({220, 175, 155}, 64, 0.5), strict);
   CHECK_FALSE(none.measured);
   CHECK(std::isnan(none.ita));
-  CHECK(to_json(none).at("ita").get<double>() != 0);
+  CHECK(mentions(to_json(none).dump(), {"null"}));  // NaN
 }
 
 TEST_CASE("tone: JSON holds the angle and the groups") {
