@@ -119,11 +119,18 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
     return detail::synthetic_path(directory, class_of(i), images[i].number);
   };
   std::vector<char> here(images.size());
+  std::vector<std::int64_t> kept;  // all but those in quarantine, which are drawn no more
   if (!directory.empty()) {
     make_directories(directory);
     for (const auto& name : generator.classes) make_directories(directory / name);
-    for (std::size_t i = 0; i < images.size(); ++i)
-      here[i] = take_over(path_of(i), mark_of(i), set.images[static_cast<std::int64_t>(i)]);
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const auto into = set.images[static_cast<std::int64_t>(i)];
+      const auto aside = detail::quarantined_path(directory, class_of(i), images[i].number);
+      here[i] = take_over(aside, mark_of(i), into);
+      if (here[i]) continue;
+      here[i] = take_over(path_of(i), mark_of(i), into);
+      kept.push_back(static_cast<std::int64_t>(i));
+    }
     // Written last, so that an unfinished folder is not taken for a whole one.
     std::filesystem::remove(directory / "labels.csv");
     write_atomically(directory / "plan.json", plan_json(generator, plan, base).dump(2) + "\n");
@@ -152,15 +159,15 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
     bar->update(done);
     bar->finish();
   }
-  if (!directory.empty()) {
-    std::string csv = csv_line({"image", "label", "lesion_id"}) + "\n";
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      const auto& id = set.samples[i].id;
-      csv += csv_line({class_of(i) + "/" + id + ".png", class_of(i), id}) + "\n";
-    }
-    write_atomically(directory / "labels.csv", csv);
+  if (directory.empty()) return set;
+  std::string csv = csv_line({"image", "label", "lesion_id"}) + "\n";
+  for (const auto row : kept) {
+    const auto i = static_cast<std::size_t>(row);
+    const auto& id = set.samples[i].id;
+    csv += csv_line({class_of(i) + "/" + id + ".png", class_of(i), id}) + "\n";
   }
-  return set;
+  write_atomically(directory / "labels.csv", csv);
+  return set.subset(kept);
 }
 
 }  // namespace dermis

@@ -51,4 +51,10 @@ inline std::filesystem::path synthetic_path(const std::filesystem::path& directo
   return directory / class_name / (synthetic_id(class_name, number) + ".png");
 }
 
+/// Where quarantine() puts an image.
+inline std::filesystem::path quarantined_path(const std::filesystem::path& directory,
+                                              const std::string& class_name, std::int64_t number) {
+  return synthetic_path(directory / "quarantine", class_name, number);
+}
+
 }  // namespace dermis::detail

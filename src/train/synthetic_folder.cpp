@@ -30,6 +30,15 @@ Labels read_labels(const fs::path& directory) {
   return rows;
 }
 
+/// Those of labels.csv and those that were set aside from it.
+Labels read_all_labels(const fs::path& directory) {
+  auto rows = read_labels(directory);
+  if (!fs::exists(directory / "quarantine" / "labels.csv")) return rows;
+  const auto aside = read_labels(directory / "quarantine");
+  rows.insert(rows.end(), aside.begin(), aside.end());
+  return rows;
+}
+
 /// plan.json.
 struct PlanFile {
   std::string generator, split, seed;
@@ -76,7 +85,7 @@ struct Expectation {
   std::map<fs::path, std::string> class_of;  ///< by normalised path
 
   explicit Expectation(const fs::path& directory) : folder(directory.lexically_normal()) {
-    const auto labels = read_labels(directory);
+    const auto labels = read_all_labels(directory);
     plan = read_plan(directory, labels);
     class_of = {labels.begin(), labels.end()};
     const auto lineage = read_lineage(directory);
@@ -197,7 +206,7 @@ std::vector<MarkFinding> inspect_marks(const fs::path& path) {
 
 Redrawn redraw(Generator generator, const fs::path& directory, std::int64_t count) {
   check_argument(count > 0, "[verify] expected a number of images above 0, got ", count);
-  const auto plan = read_plan(directory, read_labels(directory));
+  const auto plan = read_plan(directory, read_all_labels(directory));
   check_runtime(plan.classes == generator.classes, "[verify] ", directory.string(),
                 ": expected the model's classes ", detail::join(generator.classes), ", got ",
                 detail::join(plan.classes));
@@ -213,7 +222,8 @@ Redrawn redraw(Generator generator, const fs::path& directory, std::int64_t coun
     for (auto i = first; i < std::min(images.size(), first + detail::synthesis_batch); ++i) {
       if (result.images == count) return result;
       const auto& name = generator.classes[static_cast<std::size_t>(images[i].label)];
-      const auto file = detail::synthetic_path(directory, name, images[i].number);
+      auto file = detail::quarantined_path(directory, name, images[i].number);
+      if (!fs::exists(file)) file = detail::synthetic_path(directory, name, images[i].number);
       const auto mark = read_provenance(file);
       check_runtime(mark.has_value(), "[verify] ", file.string(),
                     ": its mark does not say what drew it");

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "dermis/audit/quarantine.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/data/isic.hpp"
 #include "dermis/io/png_text.hpp"
@@ -314,4 +315,24 @@ TEST_CASE("verify: images drawn again are equal, and changed pixels or another m
   CHECK_THROWS_WITH(redraw(other, folder.path(), 1),
                     Contains("expected the model's classes plain, dotted, got plain, striped"));
   CHECK_THROWS_AS(redraw(generator, folder.path(), 0), std::invalid_argument);
+}
+
+TEST_CASE("synthesis: an image in quarantine is neither drawn nor listed again") {
+  const ScratchFolder folder;
+  const auto generator = untrained(striped(8, 1));
+  synthesize(generator, counts, 7, folder, false);
+  MemorisationResult found;
+  found.images.resize(1);
+  found.images[0].id = "synthetic_" + generator.classes[1] + "_00002";
+  found.images[0].copy = true;
+  REQUIRE(quarantine(folder, found) == 1);
+  const auto before = contents(folder);
+
+  const auto again = synthesize(generator, counts, 7, folder, false);
+  CHECK(again.size() == 69);
+  CHECK(contents(folder) == before);
+  for (const auto& sample : again.samples) CHECK(sample.id != found.images[0].id);
+  for (const auto& finding : inspect_marks(folder)) CHECK(finding.fault == "");
+  CHECK(redraw(generator, folder, 70).equal == 70);
+  CHECK(load_synthetic(folder, again, 1).size() == 69);
 }
