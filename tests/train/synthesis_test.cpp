@@ -318,7 +318,8 @@ TEST_CASE("verify: images drawn again are equal, and changed pixels or another m
 }
 
 TEST_CASE("synthesis: an image in quarantine is neither drawn nor listed again") {
-  const ScratchFolder folder;
+  const ScratchFolder scratch;
+  const auto folder = scratch.path();
   const auto generator = untrained(striped(8, 1));
   synthesize(generator, counts, 7, folder, false);
   MemorisationResult found;
