@@ -59,8 +59,9 @@ int main(int argc, char** argv) {
       found.dose = dose_curve(parts.train, synthetic, parts.validation, parts.test, dose, context);
     }
     std::int64_t moved = 0;
-    if (move_copies) moved = quarantine(program.synthetic, found.memorisation);
-    write_audit(context.out, found, "data " + parts.source + ", " + found.memorisation.verdict());
+    if (move_copies && found.memorisation)
+      moved = quarantine(program.synthetic, *found.memorisation);
+    write_audit(context.out, found, "data " + parts.source);
     std::string lines;
     for (const auto& finding : found.findings())
       lines += finding.about + ": " + finding.text + "\n";

@@ -55,8 +55,9 @@ bool run(const Program& program) {
   save_generator(context.out, generator);
   r.denoising = compare_denoising(generator, train, validation, program.seed);
   r.plan = balancing_plan(train.class_counts(), recipe.synthetic_target, recipe.synthetic_minimum);
-  const auto synthetic = synthesize(generator, r.plan, program.seed, context.out / "synthetic");
-  const auto mixed = concatenate(train, program.recompressed(synthetic, r.parts));
+  r.synthetic = program.recompressed(
+      synthesize(generator, r.plan, program.seed, context.out / "synthetic"), r.parts);
+  const auto mixed = concatenate(train, r.synthetic);
 
   // 2. Classifiers. Every arm sees as many images in fine-tuning; what pre-training adds is counted
   // and given to a control too.
@@ -72,10 +73,7 @@ bool run(const Program& program) {
   const auto judge = train_classifier(train, normalization, recipe.teacher, context,
                                       "real_balanced", curve("real_balanced"));
   add_arm("real_balanced", "real images alone, classes drawn equally often", judge, tune_passes);
-  r.drawn = synthesize(generator,
-                       std::vector<std::int64_t>(train.classes.size(), recipe.judged_per_class),
-                       program.seed + 1, context.out / "judged");
-  measure_generation(r, judge);
+  r.audit = audit(r.parts, r.synthetic, judge, program.seed);
 
   add_arm("real_synthetic", "real and synthetic images, from scratch",
           train_classifier(mixed, normalization, recipe.teacher, context, "real_synthetic",

@@ -19,19 +19,20 @@ std::vector<std::string> lesions_of(const PixelSet& set) {
 }
 
 void find_distribution(const AuditResults& r, std::vector<Finding>& findings) {
-  const auto& all = r.distribution.all;
+  const auto& all = r.distribution ? r.distribution->all : ClassDistribution();
   const auto &kid = all.synthetic_figures.kid, &floor = all.floor.kid;
   if (kid && floor && kid->lo > floor->hi)
     findings.push_back({"distribution", text("KID of synthetic to held-out real images ", kid->mean,
                                              ", of real training images ", floor->mean)});
-  for (std::size_t c = 0; c < r.distribution.classes.size(); ++c) {
+  for (std::size_t c = 0; c < r.classes.size(); ++c) {
     const auto &drawn = r.fidelity.accuracy[c], &real = r.fidelity_real.accuracy[c];
     if (drawn.hi < real.lo)
-      findings.push_back({"fidelity", text(r.distribution.classes[c].name, ": recognised in ",
-                                           percent(drawn.mean), " of the synthetic images, in ",
-                                           percent(real.mean), " of the held-out real ones")});
+      findings.push_back({"fidelity", text(r.classes[c], ": recognised in ", percent(drawn.mean),
+                                           " of the synthetic images, in ", percent(real.mean),
+                                           " of the held-out real ones")});
   }
-  for (const auto& probe : r.realness.probes)
+  if (!r.realness) return;
+  for (const auto& probe : r.realness->probes)
     if (probe.tells())
       findings.push_back({"realness", text("a linear classifier on ", probe.name,
                                            " features tells synthetic from real images of a class: "
@@ -71,10 +72,10 @@ void find_groups(const AuditResults& r, std::vector<Finding>& findings) {
 
 std::vector<Finding> AuditResults::findings() const {
   std::vector<Finding> findings;
-  if (memorisation.memorised() || !memorisation.calibrated)
-    findings.push_back({"memorisation", memorisation.verdict()});
-  if (memorisation.low_diversity)
-    findings.push_back({"memorisation", text(memorisation.near_duplicates, " of ", synthetic,
+  if (memorisation && (memorisation->memorised() || !memorisation->calibrated))
+    findings.push_back({"memorisation", memorisation->verdict()});
+  if (memorisation && memorisation->low_diversity)
+    findings.push_back({"memorisation", text(memorisation->near_duplicates, " of ", synthetic,
                                              " synthetic images have another one as near as a copy "
                                              "would be")});
   if (!leakage.clean())
@@ -93,22 +94,35 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   const auto &train = parts.train, &held_out = parts.test;
   const auto features = classifier_features(judge);
   AuditResults r;
+  r.classes = train.classes;
   r.real_train = train.size();
   r.real_held_out = held_out.size();
   r.synthetic = synthetic.size();
+  const auto measure = [&](const char* about, const auto& body) {
+    try {
+      body();
+    } catch (const std::invalid_argument& reason) {
+      r.not_measured.push_back({about, reason.what()});
+    }
+  };
 
   r.leakage = leakage_audit(parts);
-  r.memorisation =
-      memorisation_audit(train, held_out, synthetic, {.encoder = features, .seed = seed});
-  r.memorisation_json = to_json(r.memorisation, train);
-  r.memorisation_pairs = memorisation_pictures(train, synthetic, r.memorisation);
-
-  r.distribution = distribution_audit(train, held_out, synthetic, features, {.seed = seed});
+  measure("memorisation", [&] {
+    r.memorisation =
+        memorisation_audit(train, held_out, synthetic, {.encoder = features, .seed = seed});
+    r.memorisation_json = to_json(*r.memorisation, train);
+    r.memorisation_pairs = memorisation_pictures(train, synthetic, *r.memorisation);
+  });
+  measure("distribution", [&] {
+    r.distribution = distribution_audit(train, held_out, synthetic, features, {.seed = seed});
+  });
+  // Held-out images: the judge knows the training images, and would tell them by that.
+  measure("realness", [&] {
+    r.realness = realness_probe(
+        held_out, synthetic, {{"classifier", features}, {"codec", codec_features}}, {.seed = seed});
+  });
   r.fidelity = class_fidelity(judge, synthetic);
   r.fidelity_real = class_fidelity(judge, held_out);
-  // Held-out images: the judge knows the training images, and would tell them by that.
-  r.realness = realness_probe(
-      held_out, synthetic, {{"classifier", features}, {"codec", codec_features}}, {.seed = seed});
 
   r.real_tones = estimate_tones(train);
   r.synthetic_tones = estimate_tones(synthetic);
@@ -122,28 +136,37 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   return r;
 }
 
+namespace {
+
+Json to_json(const std::vector<Finding>& findings) {
+  auto json = Json::array();
+  for (const auto& finding : findings)
+    json.push_back(Json::object({{"about", finding.about}, {"text", finding.text}}));
+  return json;
+}
+
+}  // namespace
+
 Json to_json(const AuditResults& r) {
-  auto findings = Json::array();
-  for (const auto& finding : r.findings())
-    findings.push_back(Json::object({{"about", finding.about}, {"text", finding.text}}));
   auto json = Json::object(
-      {{"findings", findings},
+      {{"findings", to_json(r.findings())},
+       {"not_measured", to_json(r.not_measured)},
        {"images", Json::object({{"real_train", r.real_train},
                                 {"real_held_out", r.real_held_out},
                                 {"synthetic", r.synthetic}})},
-       {"distribution", to_json(r.distribution)},
        {"fidelity", Json::object({{"synthetic", to_json(r.fidelity)},
                                   {"held_out_real", to_json(r.fidelity_real)}})},
-       {"realness", to_json(r.realness)},
-       {"memorisation", r.memorisation_json},
        {"leakage", to_json(r.leakage)},
        {"skin_tone", Json::object({{"real", tone_summary(r.real_tones)},
                                    {"synthetic", tone_summary(r.synthetic_tones)},
                                    {"comparison", to_json(r.tones)}})},
-       {"group_gaps", to_json(r.group_gaps, r.fidelity.evaluation.classes)},
+       {"group_gaps", to_json(r.group_gaps, r.classes)},
        {"shortcuts", Json::object({{"probe", to_json(r.shortcuts)},
                                    {"links_real", to_json(r.real_links)},
                                    {"links_synthetic", to_json(r.synthetic_links)}})}});
+  if (r.distribution) json["distribution"] = to_json(*r.distribution);
+  if (r.realness) json["realness"] = to_json(*r.realness);
+  if (r.memorisation) json["memorisation"] = r.memorisation_json;
   if (r.transfer) json["utility"] = to_json(*r.transfer);
   if (r.dose) json["dose"] = to_json(*r.dose);
   return json;

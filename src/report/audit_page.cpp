@@ -25,18 +25,18 @@ std::string figure(const std::optional<double>& value) {
 void add_findings(HtmlReport& page, const AuditResults& r) {
   page.heading("Findings");
   page.key_figures({{"synthetic images", count(r.synthetic)},
-                    {"suspected copies", count(r.memorisation.copies)},
+                    {"suspected copies", r.memorisation ? count(r.memorisation->copies) : "-"},
                     {"class recognised", percent(r.fidelity.evaluation.balanced_accuracy.mean)},
                     {"of real ones", percent(r.fidelity_real.evaluation.balanced_accuracy.mean)}});
   Rows rows;
   for (const auto& finding : r.findings()) rows.push_back({finding.about, finding.text});
+  for (const auto& missing : r.not_measured)
+    rows.push_back({missing.about, "not measured: " + missing.text});
   if (rows.empty()) page.paragraph("Nothing was found.");
   if (!rows.empty()) page.table({"audit", "what was found"}, rows);
 }
 
-void add_memorisation(HtmlReport& page, const AuditResults& r) {
-  const auto& m = r.memorisation;
-  page.heading("Memorisation");
+void add_copies(HtmlReport& page, const AuditResults& r, const MemorisationResult& m) {
   page.paragraph(m.verdict());
   page.table({"", "found"},
              {{"suspected copies", count(m.copies) + " of " + count(r.synthetic)},
@@ -50,6 +50,11 @@ void add_memorisation(HtmlReport& page, const AuditResults& r) {
     page.picture(r.memorisation_pairs,
                  "The synthetic images nearest to a training image: synthetic, the training image "
                  "turned alike, absolute difference. Near is not copied: see the findings.");
+}
+
+void add_memorisation(HtmlReport& page, const AuditResults& r) {
+  page.heading("Memorisation");
+  if (r.memorisation) add_copies(page, r, *r.memorisation);
   const auto& l = r.leakage;
   page.heading("Leakage across the split", 3);
   page.table({"in more than one part", "number"},
@@ -62,6 +67,7 @@ void add_memorisation(HtmlReport& page, const AuditResults& r) {
 }
 
 void add_distribution(HtmlReport& page, const AuditResults& r) {
+  if (!r.distribution) return;
   page.heading("Distance from held-out real images");
   Rows rows;
   const auto add = [&](const ClassDistribution& row) {
@@ -77,15 +83,20 @@ void add_distribution(HtmlReport& page, const AuditResults& r) {
                     both(&ManifoldMetrics::precision), both(&ManifoldMetrics::recall),
                     both(&ManifoldMetrics::density), both(&ManifoldMetrics::coverage)});
   };
-  add(r.distribution.all);
-  for (const auto& row : r.distribution.classes) add(row);
+  add(r.distribution->all);
+  for (const auto& row : r.distribution->classes) add(row);
   page.table(
       {"class", "n", "KID", "floor", "FID / floor", "precision", "recall", "density", "coverage"},
       rows,
       "n images on either side. The floor, after the stroke, is the distance of real training "
       "images: what a perfect generator would reach.");
-  rows.clear();
-  for (const auto& probe : r.realness.probes)
+}
+
+void add_realness(HtmlReport& page, const AuditResults& r) {
+  if (!r.realness) return;
+  page.heading("What tells synthetic from real");
+  Rows rows;
+  for (const auto& probe : r.realness->probes)
     rows.push_back({probe.name, figure(probe.auc), probe.tells() ? "yes" : "no"});
   page.table({"features", "AUC, real against synthetic", "tells"}, rows,
              "A linear classifier within classes, cross-validated by lesion; 0.5: cannot tell.");
@@ -202,6 +213,7 @@ void add_audit(HtmlReport& page, const AuditResults& results) {
   add_findings(page, results);
   add_memorisation(page, results);
   add_distribution(page, results);
+  add_realness(page, results);
   add_fidelity(page, results);
   add_utility(page, results);
   add_tones(page, results);

@@ -2,7 +2,7 @@
 
 #include "dermae_page.hpp"
 #include "dermis/core/file.hpp"
-#include "dermis/metrics/generation.hpp"
+#include "dermis/report/card.hpp"
 #include "dermis/report/dermae_report.hpp"
 #include "format.hpp"
 
@@ -24,22 +24,19 @@ bool DermaeResults::passed() const {
 
 namespace {
 
-/// The first images of each class, `per_class` of them.
-PixelSet balanced(const PixelSet& set, std::int64_t per_class) {
-  std::vector<std::int64_t> taken(set.classes.size(), 0), rows;
-  for (std::int64_t i = 0; i < set.size(); ++i) {
-    auto& count = taken[static_cast<std::size_t>(set.samples[static_cast<std::size_t>(i)].label)];
-    if (count < per_class) {
-      ++count;
-      rows.push_back(i);
-    }
-  }
-  return set.subset(rows);
-}
-
-std::int64_t smallest_class(const PixelSet& set) {
-  const auto counts = set.class_counts();
-  return *std::min_element(counts.begin(), counts.end());
+/// The audit's figures for all classes together, under the names of earlier runs.
+Json generation(const AuditResults& audit) {
+  Json json = Json::object({{"class_fidelity", to_json(audit.fidelity.evaluation)}});
+  if (!audit.distribution) return json;
+  const auto& all = audit.distribution->all;
+  const auto put = [&](const char* kid, const char* fid, const DistributionFigures& figures) {
+    json[kid] = figures.kid ? to_json(*figures.kid) : Json();
+    json[fid] = figures.fid ? Json(*figures.fid) : Json();
+  };
+  put("kid", "fid", all.synthetic_figures);
+  put("kid_real", "fid_real", all.floor);
+  json["n"] = all.n;
+  return json;
 }
 
 const Baseline& best_baseline(const DermaeResults& r) {
@@ -92,12 +89,7 @@ Json metrics(const DermaeResults& r) {
              {"linear_minus_model", dermis::to_json(r.denoising.linear_minus_model)},
              {"shuffled_minus_model", dermis::to_json(r.denoising.shuffled_minus_model)}})},
        {"synthetic_training_images", plan},
-       {"generation", Json::object({{"kid", dermis::to_json(r.kid)},
-                                    {"kid_real", dermis::to_json(r.kid_real)},
-                                    {"fid", r.fid},
-                                    {"fid_real", r.fid_real},
-                                    {"n", r.fid_n},
-                                    {"class_fidelity", dermis::to_json(r.fidelity)}})},
+       {"generation", generation(r.audit)},
        {"masked_patches", Json::object({{"error", r.masked.model},
                                         {"mean_fill_error", r.masked.mean_fill},
                                         {"reduction", r.masked.reduction()}})},
@@ -117,28 +109,12 @@ Json metrics(const DermaeResults& r) {
 
 }  // namespace
 
-void measure_generation(DermaeResults& r, const Classifier& judge) {
-  const auto per_class = std::min({smallest_class(r.drawn), smallest_class(r.parts.test)});
-  const auto real = encoder_features(judge, balanced(r.parts.test, per_class).images);
-  const auto drawn = encoder_features(judge, balanced(r.drawn, per_class).images);
-  r.kid = kernel_distance(drawn, real, {.seed = r.seed});
-  r.fid = frechet_distance(drawn, real);
-  r.fid_n = real.rows();
-  // Rare classes have few training images, so the floor is measured on as many as there are.
-  const auto floor_per_class = std::min(per_class, smallest_class(r.parts.train));
-  const auto train = encoder_features(judge, balanced(r.parts.train, floor_per_class).images);
-  const auto held_out = encoder_features(judge, balanced(r.parts.test, floor_per_class).images);
-  r.kid_real = kernel_distance(train, held_out, {.seed = r.seed});
-  r.fid_real = frechet_distance(train, held_out);
-  r.fidelity = evaluate(judge, r.drawn);
-}
-
 void conclude(DermaeResults& r) {
   const auto& teacher = r.arm("teacher").evaluation;
   const auto& best = best_baseline(r);
   r.teacher_margin = balanced_accuracy_difference(teacher.labels, teacher.predictions,
                                                   best.evaluation.predictions, teacher.lesions);
-  const double fidelity = r.fidelity.balanced_accuracy.mean;
+  const double fidelity = r.audit.fidelity.evaluation.balanced_accuracy.mean;
   const double wanted = r.recipe.preset == "study" ? 0.6 : 0.3;
   r.checks = {
       {"masked patches: error at least 30 % below filling with the visible patches' mean",
@@ -164,7 +140,12 @@ void conclude(DermaeResults& r) {
 
 void write_results(const std::filesystem::path& out, const DermaeResults& results) {
   make_directories(out);
-  write_atomically(out / "metrics.json", metrics(results).dump(2) + "\n");
+  const auto figures = metrics(results), audit = to_json(results.audit);
+  write_atomically(out / "metrics.json", figures.dump(2) + "\n");
+  write_atomically(out / "audit.json", audit.dump(2) + "\n");
+  write_atomically(out / "model_card.md", to_markdown(model_card(figures, audit)));
+  write_atomically(out / "synthetic_data_card.md",
+                   to_markdown(synthetic_data_card(figures, audit)));
   write_dermae_page(out / "report.html", results);
 }
 

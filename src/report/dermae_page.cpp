@@ -1,7 +1,7 @@
 #include "dermae_page.hpp"
 
 #include "dermis/io/contact_sheet.hpp"
-#include "dermis/report/html.hpp"
+#include "dermis/report/audit_report.hpp"
 #include "format.hpp"
 
 namespace dermis {
@@ -31,7 +31,8 @@ void add_summary(HtmlReport& page, const DermaeResults& r) {
                     {"share kept by the student", percent(student.mean / teacher.mean)},
                     {"smaller by", percent(1 - static_cast<double>(r.student.parameters) /
                                                    static_cast<double>(r.teacher.parameters))},
-                    {"synthetic images recognised", percent(r.fidelity.balanced_accuracy.mean)}});
+                    {"synthetic images recognised",
+                     percent(r.audit.fidelity.evaluation.balanced_accuracy.mean)}});
   std::vector<std::vector<std::string>> rows;
   for (const auto& check : r.checks)
     rows.push_back({check.passed ? "passed" : "FAILED", check.name, check.found});
@@ -60,24 +61,13 @@ void add_generation(HtmlReport& page, const DermaeResults& r) {
              "Autoencoder %.1f dB PSNR, bicubic "
              "8x down and up %.1f dB.",
              r.denoising.model, r.denoising.linear, r.denoising.shuffled, r.psnr, r.bicubic_psnr));
-  page.paragraph(format("Kernel distance (KID) of synthetic to held-out real images %.4f (%.4f to "
-                        "%.4f); of real training images %.4f. ",
-                        r.kid.mean, r.kid.lo, r.kid.hi, r.kid_real.mean) +
-                 format("Frechet distance %.3f at n = %lld (biased at this n). Features: the "
-                        "classifier trained on real images alone.",
-                        r.fid, static_cast<long long>(r.fid_n)));
   std::vector<GalleryRow> rows;
-  for (std::size_t c = 0; c < r.drawn.classes.size(); ++c) {
-    auto real = of_class(r.parts.test, c, 6), drawn = of_class(r.drawn, c, 6);
-    rows.push_back({r.drawn.classes[c], {grid(real, 6, 2, 1), grid(drawn, 6, 2, 1)}});
+  for (std::size_t c = 0; c < r.synthetic.classes.size(); ++c) {
+    auto real = of_class(r.parts.test, c, 6), drawn = of_class(r.synthetic, c, 6);
+    rows.push_back({r.synthetic.classes[c], {grid(real, 6, 2, 1), grid(drawn, 6, 2, 1)}});
   }
   page.gallery({"real, held out", "synthetic"}, rows,
                "Real beside synthetic images by class, the first six of each, not chosen.", 1);
-  page.confusion(confusion_matrix(r.fidelity.labels, r.fidelity.predictions,
-                                  static_cast<int>(r.drawn.classes.size())),
-                 r.drawn.classes,
-                 "Synthetic images: intended class (rows) against what the classifier trained on "
-                 "real images sees.");
 }
 
 void add_masked(HtmlReport& page, const DermaeResults& r) {
@@ -178,6 +168,7 @@ void write_dermae_page(const std::filesystem::path& path, const DermaeResults& r
   add_arms(page, r);
   add_student(page, r);
   add_generation(page, r);
+  add_audit(page, r.audit);
   add_masked(page, r);
   add_data(page, r);
   add_curves(page, r);

@@ -27,10 +27,11 @@ struct Finding {
 
 struct AuditResults {
   std::int64_t real_train = 0, real_held_out = 0, synthetic = 0;  ///< images
-  DistributionAudit distribution;
+  std::vector<std::string> classes;
+  std::optional<DistributionAudit> distribution;
   ClassFidelity fidelity, fidelity_real;  ///< of synthetic and, for comparison, of held-out images
-  RealnessAudit realness;
-  MemorisationResult memorisation;
+  std::optional<RealnessAudit> realness;
+  std::optional<MemorisationResult> memorisation;
   Json memorisation_json;    ///< with names of training images
   Image memorisation_pairs;  ///< synthetic, nearest training image, difference; nearest first
   LeakageResult leakage;
@@ -43,16 +44,20 @@ struct AuditResults {
   std::optional<TransferAudit> transfer;  ///< needs trainings: filled by the caller
   std::optional<DoseCurve> dose;          ///< likewise
 
+  std::vector<Finding> not_measured;  ///< what the data are too few for, and why
+
   std::vector<Finding> findings() const;
 };
 
 /// Audits `synthetic` against the training part that its generator learned from and the test part,
-/// which it must not have seen. \param judge  a classifier trained on real training images alone;
-/// its features are what distances are measured in. Errors are those of the single audits.
+/// which it must not have seen. What there are too few images for is left out and named in
+/// `not_measured`; other errors are those of the single audits. \param judge  a classifier trained
+/// on real training images alone; its features are what distances are measured in
 AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
                    std::uint64_t seed);
 
-/// findings[{about, text}], images, and under the names of the audits what each found.
+/// findings and not_measured [{about, text}], images, and under the names of the audits what each
+/// found.
 Json to_json(const AuditResults& results);
 
 }  // namespace dermis

@@ -3,6 +3,7 @@
 /// What a DerMAE run found: its figures as JSON, its pictures as one HTML page, and the checks a
 /// run must pass.
 
+#include "dermis/audit/audit.hpp"
 #include "dermis/core/json.hpp"
 #include "dermis/train/baselines.hpp"
 #include "dermis/train/parts.hpp"
@@ -41,13 +42,9 @@ struct DermaeResults {
   double psnr = 0, bicubic_psnr = 0;  ///< dB, on validation images; bicubic: 8x down and up
   DenoisingComparison denoising;      ///< on validation images
   std::vector<std::int64_t> plan;     ///< synthetic training images by class
-  PixelSet drawn;                     ///< synthetic images drawn to be judged, equally many a class
-  Evaluation fidelity;  ///< their intended class, by the classifier trained on real images alone
-  Interval kid;         ///< drawn against held-out real images
-  Interval kid_real;    ///< training against held-out real images: the floor
-  double fid = 0, fid_real = 0;
-  std::int64_t fid_n = 0;  ///< images on either side
-  MaskedError masked;      ///< on validation images
+  PixelSet synthetic;                 ///< these, as they are trained on
+  AuditResults audit;                 ///< of these
+  MaskedError masked;                 ///< on validation images
   MaskedPictures masked_pictures;
   std::vector<DermaeArm> arms;
   ModelCost teacher, student;
@@ -60,17 +57,14 @@ struct DermaeResults {
   bool passed() const;  ///< all checks
 };
 
-/// Distances of `generated` from `real` in a feature space, each class equally frequent on both
-/// sides.
-void measure_generation(DermaeResults& results, const Classifier& judge);
-
 /// What the figures amount to: fills in teacher_margin and checks. The checks: hidden patches at
 /// least 30 % better than filling with the mean; autoencoder above bicubic; denoiser above the
 /// linear one and using its labels; teacher above the best trivial baseline; synthetic images
 /// recognised (at least 30 %, study: 60 %).
 void conclude(DermaeResults& results);
 
-/// Writes metrics.json and report.html into `out`.
+/// Writes metrics.json, audit.json, report.html, model_card.md and synthetic_data_card.md into
+/// `out`.
 void write_results(const std::filesystem::path& out, const DermaeResults& results);
 
 }  // namespace dermis

@@ -24,8 +24,6 @@ struct DermaeRecipe {
   std::int64_t synthetic_target =
       0;  ///< real + synthetic training images a class; 0: as the most frequent class
   std::int64_t synthetic_minimum = 100;  ///< synthetic training images of every class at least
-  std::int64_t judged_per_class =
-      40;  ///< synthetic images drawn of every class to be judged, not trained on
   PretrainingOptions pretraining;
   ClassifierOptions teacher;
   StudentOptions student;
@@ -46,7 +44,6 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("generator", o.generator);
   visit("synthetic_target", o.synthetic_target);
   visit("synthetic_minimum", o.synthetic_minimum);
-  visit("judged_per_class", o.judged_per_class);
   visit("pretraining", o.pretraining);
   visit("teacher", o.teacher);
   visit("student", o.student);
