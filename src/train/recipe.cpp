@@ -108,7 +108,10 @@ DermaeRecipe paper() {
                             .batch_size = 12,
                             .learning_rate = 4.5e-6 * 12,
                             .warmup_steps = 1000,
-                            .weight_decay = 0.0};
+                            .weight_decay = 0.0,
+                            .beta1 = 0.5};
+  r.autoencoder.adversarial_weight = 0.5;
+  r.autoencoder.adversarial_start = 50'000;
   r.generator.model = ldm_cin256();
   r.generator.objective = Objective::Epsilon;
   r.generator.schedule = ldm_schedule();
