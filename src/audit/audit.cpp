@@ -1,16 +1,12 @@
 #include "dermis/audit/audit.hpp"
 
-#include <algorithm>
+#include "../metrics/format.hpp"
 
 namespace dermis {
 
-namespace {
+using detail::percent;
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
-  return text;
-}
+namespace {
 
 std::vector<std::string> lesions_of(const PixelSet& set) {
   std::vector<std::string> lesions;

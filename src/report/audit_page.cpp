@@ -1,6 +1,6 @@
+#include "../metrics/format.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/audit_report.hpp"
-#include "format.hpp"
 
 namespace dermis {
 

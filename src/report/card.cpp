@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "../metrics/format.hpp"
 #include "card_fields.hpp"
 #include "dermis/report/html.hpp"
-#include "format.hpp"
 #include "markup.hpp"
 
 namespace dermis {

@@ -1,6 +1,6 @@
+#include "../metrics/format.hpp"
 #include "dermis/report/decision_report.hpp"
 #include "dermis/report/html.hpp"
-#include "format.hpp"
 
 namespace dermis {
 

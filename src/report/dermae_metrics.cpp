@@ -1,10 +1,10 @@
 #include <algorithm>
 
+#include "../metrics/format.hpp"
 #include "dermae_page.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/card.hpp"
 #include "dermis/report/dermae_report.hpp"
-#include "format.hpp"
 
 namespace dermis {
 

@@ -1,8 +1,8 @@
 #include "dermae_page.hpp"
 
+#include "../metrics/format.hpp"
 #include "dermis/io/contact_sheet.hpp"
 #include "dermis/report/audit_report.hpp"
-#include "format.hpp"
 
 namespace dermis {
 
