@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   program.add_data_options();
   program.add_training_options("out/audit");
   program.add_synthetic_option();
-  std::filesystem::path judge_file;
+  std::filesystem::path judge_file, model;
   bool move_copies = false, utility = false;
   DoseOptions dose;
   dose.real_shares = {1};
@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   app.add_option(
       "--judge", judge_file,
       "a classifier trained on the same real training images; without it one is trained");
+  app.add_option("--model", model,
+                 "folder of the generator: also asks whether it knows its training images");
   app.add_flag("--quarantine", move_copies,
                "move suspected copies to DIR/quarantine and out of labels.csv");
   app.add_flag("--utility", utility,
@@ -53,6 +55,9 @@ int main(int argc, char** argv) {
     check_argument(judge.classes == parts.train.classes, "[audit] ", judge_file.string(),
                    " knows other classes than the data");
     auto found = audit(parts, synthetic, judge, program.seed);
+    if (!model.empty())
+      found.membership = membership_audit(load_generator(model, context.device), parts.train,
+                                          parts.test, program.seed);
     if (utility) {
       dose.classifier = recipe.teacher;
       found.transfer = transfer_audit(parts.train, synthetic, parts.test, recipe.teacher, context);

@@ -74,6 +74,10 @@ std::vector<Finding> AuditResults::findings() const {
     findings.push_back({"memorisation", text(memorisation->near_duplicates, " of ", synthetic,
                                              " synthetic images have another one as near as a copy "
                                              "would be")});
+  if (membership && membership->exposed())
+    findings.push_back(
+        {"membership", text("the generator denoises training images better than others: AUC ",
+                            membership->auc.mean, " of telling them apart")});
   if (!leakage.clean())
     findings.push_back(
         {"leakage", text(leakage.duplicates.size(), " near-duplicates, ", leakage.lesions.size(),
@@ -163,6 +167,7 @@ Json to_json(const AuditResults& r) {
   if (r.distribution) json["distribution"] = to_json(*r.distribution);
   if (r.realness) json["realness"] = to_json(*r.realness);
   if (r.memorisation) json["memorisation"] = r.memorisation_json;
+  if (r.membership) json["membership"] = to_json(*r.membership);
   if (r.transfer) json["utility"] = to_json(*r.transfer);
   if (r.dose) json["dose"] = to_json(*r.dose);
   return json;

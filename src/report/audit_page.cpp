@@ -55,6 +55,10 @@ void add_copies(HtmlReport& page, const AuditResults& r, const MemorisationResul
 void add_memorisation(HtmlReport& page, const AuditResults& r) {
   page.heading("Memorisation");
   if (r.memorisation) add_copies(page, r, *r.memorisation);
+  if (r.membership)
+    page.paragraph(
+        "Training images told from held-out ones by the generator's denoising error: AUC " +
+        figure(r.membership->auc) + "; 0.5: not at all.");
   const auto& l = r.leakage;
   page.heading("Leakage across the split", 3);
   page.table({"in more than one part", "number"},

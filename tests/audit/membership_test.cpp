@@ -3,9 +3,11 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "../train/tiny_generator.hpp"
 #include "dermis/core/random.hpp"
 
 using namespace dermis;
+using namespace dermis::test;
 using Catch::Contains;
 
 namespace {
@@ -82,4 +84,19 @@ TEST_CASE("membership: sides that do not fit are refused") {
   bad = good;
   bad.losses[2] = NAN;
   CHECK_THROWS_WITH(membership_audit(good, bad), Contains("expected finite held-out losses, got"));
+}
+
+TEST_CASE(
+    "membership: a generator trained for long on few images knows them, an untrained one not") {
+  const auto training = striped(12, 1), held_out = striped(60, 2);
+  auto options = tiny_generator_options(300);
+  options.latent_views = 1;
+  options.training.learning_rate = 3e-3;
+  const auto autoencoder = random_autoencoder(training);
+  const auto trained = train_generator(training, autoencoder, options, quiet());
+  const auto found = membership_audit(trained, training, held_out, 5);
+  CHECK(found.members == 12);
+  CHECK(found.others == 12);  // as many of each class
+  CHECK(found.exposed());
+  CHECK_FALSE(membership_audit(random_generator(), training, held_out, 5).exposed());
 }

@@ -17,8 +17,8 @@ cat >"$scratch/audit.json" <<'JSON'
 JSON
 quiet synthesize --config "$scratch/audit.json" --out "$scratch/model"
 drawn=$scratch/model/synthetic
-quiet audit --config "$scratch/audit.json" --synthetic "$drawn" --out "$scratch/audit" --json
-for key in findings distribution fidelity realness memorisation leakage skin_tone group_gaps shortcuts; do
+quiet audit --config "$scratch/audit.json" --synthetic "$drawn" --model "$scratch/model" --out "$scratch/audit" --json
+for key in findings distribution fidelity realness memorisation membership leakage skin_tone group_gaps shortcuts; do
   grep -q "^  \"$key\":" "$scratch/audit/audit.json" || fail "audit.json lacks $key"
 done
 grep -q '</html>' "$scratch/audit/audit.html" || fail "audit.html is not whole"

@@ -10,6 +10,7 @@
 #include "dermis/audit/dose_curve.hpp"
 #include "dermis/audit/fidelity.hpp"
 #include "dermis/audit/leakage.hpp"
+#include "dermis/audit/membership.hpp"
 #include "dermis/audit/memorisation.hpp"
 #include "dermis/audit/realness.hpp"
 #include "dermis/audit/shortcuts.hpp"
@@ -41,8 +42,9 @@ struct AuditResults {
   GroupGaps group_gaps;     ///< of the judge on held-out images, by skin tone
   ShortcutProbe shortcuts;  ///< of the judge
   std::vector<ArtefactLink> real_links, synthetic_links;
-  std::optional<TransferAudit> transfer;  ///< needs trainings: filled by the caller
-  std::optional<DoseCurve> dose;          ///< likewise
+  std::optional<MembershipResult> membership;  ///< needs the generator: filled by the caller
+  std::optional<TransferAudit> transfer;       ///< needs trainings: filled by the caller
+  std::optional<DoseCurve> dose;               ///< likewise
 
   std::vector<Finding> not_measured;  ///< what the data are too few for, and why
 

@@ -10,6 +10,7 @@
 
 #include "dermis/core/json.hpp"
 #include "dermis/metrics/bootstrap.hpp"
+#include "dermis/train/generator.hpp"
 
 namespace dermis {
 
@@ -37,6 +38,12 @@ struct MembershipResult {
 /// has at least 2 images, a lesion a loss, and finite losses.
 MembershipResult membership_audit(const ImageLosses& members, const ImageLosses& others,
                                   const BootstrapOptions& options = {});
+
+/// The same for a generator: mean squared denoising errors at `times` noise levels, with the
+/// images' labels, on equally many training and held-out images of each class.
+MembershipResult membership_audit(const Generator& generator, const PixelSet& training,
+                                  const PixelSet& held_out, std::uint64_t seed,
+                                  std::int64_t times = 8);
 
 /// members, others, member_loss, other_loss, auc, tpr_at_1_percent, exposed.
 Json to_json(const MembershipResult& result);
