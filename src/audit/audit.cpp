@@ -4,6 +4,7 @@
 
 namespace dermis {
 
+using detail::format;
 using detail::percent;
 
 namespace {
@@ -18,8 +19,9 @@ void find_distribution(const AuditResults& r, std::vector<Finding>& findings) {
   const auto& all = r.distribution ? r.distribution->all : ClassDistribution();
   const auto &kid = all.synthetic_figures.kid, &floor = all.floor.kid;
   if (kid && floor && kid->lo > floor->hi)
-    findings.push_back({"distribution", text("KID of synthetic to held-out real images ", kid->mean,
-                                             ", of real training images ", floor->mean)});
+    findings.push_back({"distribution", format("KID of synthetic to held-out real images %.3f, of "
+                                               "real training images %.3f",
+                                               kid->mean, floor->mean)});
   for (std::size_t c = 0; c < r.classes.size(); ++c) {
     const auto &drawn = r.fidelity.accuracy[c], &real = r.fidelity_real.accuracy[c];
     if (drawn.hi < real.lo)
@@ -33,20 +35,23 @@ void find_distribution(const AuditResults& r, std::vector<Finding>& findings) {
       findings.push_back({"realness", text("a linear classifier on ", probe.name,
                                            " features tells synthetic from real images of a class: "
                                            "AUC ",
-                                           probe.auc.mean)});
+                                           format("%.2f", probe.auc.mean))});
 }
 
 void find_groups(const AuditResults& r, std::vector<Finding>& findings) {
   for (const auto& row : r.tones)
     if (row.differs)
-      findings.push_back({"skin_tone", text(row.name,
-                                            ": synthetic images have another mix of skin "
-                                            "tones than real ones, mean ITA ",
-                                            row.shift.mean, " degrees higher")});
+      findings.push_back(
+          {"skin_tone", text(row.name,
+                             ": synthetic images have another mix of skin tones than real "
+                             "ones, mean ITA ",
+                             format("%.1f degrees ", std::abs(row.shift.mean)),
+                             row.shift.mean > 0 ? "higher" : "lower")});
   for (const auto& gap : r.group_gaps.gaps)
     if (gap.found)
-      findings.push_back({"group_gaps", text(gap.figure, " of the judge: ", gap.first, " ",
-                                             gap.difference.mean, " above ", gap.second)});
+      findings.push_back(
+          {"group_gaps", text(gap.figure, " of the judge: ", gap.first,
+                              format(" %.2f above ", gap.difference.mean), gap.second)});
   for (const auto& effect : r.shortcuts.artefacts)
     for (const auto& pull : effect.pulls)
       if (pull.found)
@@ -57,8 +62,9 @@ void find_groups(const AuditResults& r, std::vector<Finding>& findings) {
   const auto find_links = [&](const std::vector<ArtefactLink>& links, const char* which) {
     for (const auto& link : links)
       if (link.found)
-        findings.push_back({"shortcuts", text(name_of(link.artefact), " goes with class ",
-                                              link.name, " in the ", which, " images")});
+        findings.push_back(
+            {"shortcuts", text(name_of(link.artefact), " is ", link.auc > 0.5 ? "more" : "less",
+                               " frequent in ", link.name, " among the ", which, " images")});
   };
   find_links(r.real_links, "real training");
   find_links(r.synthetic_links, "synthetic");
@@ -77,7 +83,7 @@ std::vector<Finding> AuditResults::findings() const {
   if (membership && membership->exposed())
     findings.push_back(
         {"membership", text("the generator denoises training images better than others: AUC ",
-                            membership->auc.mean, " of telling them apart")});
+                            format("%.2f", membership->auc.mean), " of telling them apart")});
   if (!leakage.clean())
     findings.push_back(
         {"leakage", text(leakage.duplicates.size(), " near-duplicates, ", leakage.lesions.size(),
@@ -111,7 +117,7 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
     r.memorisation =
         memorisation_audit(train, held_out, synthetic, {.encoder = features, .seed = seed});
     r.memorisation_json = to_json(*r.memorisation, train);
-    r.memorisation_pairs = memorisation_pictures(train, synthetic, *r.memorisation);
+    r.memorisation_pairs = memorisation_pictures(train, synthetic, *r.memorisation, 8, 2);
   });
   measure("distribution", [&] {
     r.distribution = distribution_audit(train, held_out, synthetic, features, {.seed = seed});
