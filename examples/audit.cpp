@@ -56,8 +56,7 @@ int main(int argc, char** argv) {
                    " knows other classes than the data");
     auto found = audit(parts, synthetic, judge, program.seed);
     if (!model.empty())
-      found.membership = membership_audit(load_generator(model, context.device), parts.train,
-                                          parts.test, program.seed);
+      audit_generator(found, load_generator(model, context.device), parts, program.seed);
     if (utility) {
       dose.classifier = recipe.teacher;
       found.transfer = transfer_audit(parts.train, synthetic, parts.test, recipe.teacher, context);

@@ -74,7 +74,7 @@ bool run(const Program& program) {
                                       "real_balanced", curve("real_balanced"));
   add_arm("real_balanced", "real images alone, classes drawn equally often", judge, tune_passes);
   r.audit = audit(r.parts, r.synthetic, judge, program.seed);
-  r.audit.membership = membership_audit(generator, train, test, program.seed);
+  audit_generator(r.audit, generator, r.parts, program.seed);
 
   add_arm("real_synthetic", "real and synthetic images, from scratch",
           train_classifier(mixed, normalization, recipe.teacher, context, "real_synthetic",

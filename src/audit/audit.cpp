@@ -1,6 +1,7 @@
 #include "dermis/audit/audit.hpp"
 
 #include "../metrics/format.hpp"
+#include "dermis/train/synthesis.hpp"
 
 namespace dermis {
 
@@ -142,6 +143,13 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   return r;
 }
 
+void audit_generator(AuditResults& results, const Generator& generator, const DataParts& parts,
+                     std::uint64_t seed) {
+  results.generator = generator_hash(generator);
+  results.split = generator.lineage.split;
+  results.membership = membership_audit(generator, parts.train, parts.test, seed);
+}
+
 namespace {
 
 Json to_json(const std::vector<Finding>& findings) {
@@ -173,6 +181,8 @@ Json to_json(const AuditResults& r) {
   if (r.distribution) json["distribution"] = to_json(*r.distribution);
   if (r.realness) json["realness"] = to_json(*r.realness);
   if (r.memorisation) json["memorisation"] = r.memorisation_json;
+  if (!r.generator.empty())
+    json["provenance"] = Json::object({{"generator", r.generator}, {"split", r.split}});
   if (r.membership) json["membership"] = to_json(*r.membership);
   if (r.transfer) json["utility"] = to_json(*r.transfer);
   if (r.dose) json["dose"] = to_json(*r.dose);

@@ -42,7 +42,8 @@ struct AuditResults {
   GroupGaps group_gaps;     ///< of the judge on held-out images, by skin tone
   ShortcutProbe shortcuts;  ///< of the judge
   std::vector<ArtefactLink> real_links, synthetic_links;
-  std::optional<MembershipResult> membership;  ///< needs the generator: filled by the caller
+  std::string generator, split;                ///< hashes, by audit_generator()
+  std::optional<MembershipResult> membership;  ///< by audit_generator()
   std::optional<TransferAudit> transfer;       ///< needs trainings: filled by the caller
   std::optional<DoseCurve> dose;               ///< likewise
 
@@ -57,6 +58,11 @@ struct AuditResults {
 /// on real training images alone; its features are what distances are measured in
 AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
                    std::uint64_t seed);
+
+/// Adds what only the generator itself can tell: its hashes, and whether it knows its training
+/// images.
+void audit_generator(AuditResults& results, const Generator& generator, const DataParts& parts,
+                     std::uint64_t seed);
 
 /// findings and not_measured [{about, text}], images, and under the names of the audits what each
 /// found.
