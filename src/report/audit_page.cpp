@@ -23,7 +23,7 @@ std::string figure(const std::optional<double>& value) {
 }
 
 void add_findings(HtmlReport& page, const AuditResults& r) {
-  page.heading("Findings");
+  page.heading("Audit: findings");
   page.key_figures({{"synthetic images", count(r.synthetic)},
                     {"suspected copies", r.memorisation ? count(r.memorisation->copies) : "-"},
                     {"class recognised", percent(r.fidelity.evaluation.balanced_accuracy.mean)},
