@@ -88,7 +88,7 @@ struct ArtefactLink {
 
 struct ArtefactLinkOptions {
   double alpha = 0.05;
-  double least_effect = 0.15;  ///< of |auc - 0.5|: lesions' own structures make small ones
+  double least_effect = 0.18;  ///< of |auc - 0.5|: lesions' own structures make smaller ones
   std::int64_t permutations = 1000;
   std::int64_t least_lesions = 8;  ///< a class is tested with so many
   std::uint64_t seed = 0;
