@@ -160,13 +160,8 @@ std::vector<ArtefactLink> artefact_links(const Eigen::MatrixXd& scores,
 }
 
 std::vector<ArtefactLink> artefact_links(const PixelSet& set, const ArtefactLinkOptions& options) {
-  std::vector<int> labels;
-  std::vector<std::string> lesions;
-  for (const Sample& sample : set.samples) {
-    labels.push_back(sample.label);
-    lesions.push_back(sample.lesion);
-  }
-  return artefact_links(artefact_scores(set), labels, lesions, set.classes, options);
+  return artefact_links(artefact_scores(set), labels_of(set), lesions_of(set), set.classes,
+                        options);
 }
 
 Json to_json(const std::vector<ArtefactLink>& links) {

@@ -10,12 +10,6 @@ using detail::percent;
 
 namespace {
 
-std::vector<std::string> lesions_of(const PixelSet& set) {
-  std::vector<std::string> lesions;
-  for (const auto& sample : set.samples) lesions.push_back(sample.lesion);
-  return lesions;
-}
-
 void find_distribution(const AuditResults& r, std::vector<Finding>& findings) {
   const auto& all = r.distribution ? r.distribution->all : ClassDistribution();
   const auto &kid = all.synthetic_figures.kid, &floor = all.floor.kid;

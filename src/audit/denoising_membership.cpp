@@ -28,7 +28,7 @@ ImageLosses denoising_errors(const Generator& generator, const PixelSet& set, st
   const auto means = errors.mean(0).to(at::kDouble).cpu().contiguous();
   ImageLosses losses;
   losses.losses.assign(means.const_data_ptr<double>(), means.const_data_ptr<double>() + set.size());
-  for (const auto& sample : set.samples) losses.lesions.push_back(sample.lesion);
+  losses.lesions = lesions_of(set);
   return losses;
 }
 

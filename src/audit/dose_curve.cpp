@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 #include <utility>
 
 #include "arm.hpp"
 #include "dermis/audit/equal_counts.hpp"
 #include "dermis/core/random.hpp"
+#include "dermis/metrics/seed_bootstrap.hpp"
 #include "kinds.hpp"
 
 namespace dermis {
@@ -141,45 +141,25 @@ Trained train_seeds(const Mixture& data, const Normalization& normalization,
   return best;
 }
 
-/// The mean over seeds of `statistic(seed, rows)`, its interval over lesions and seeds.
-template <class Statistic>
-Interval over_lesions_and_seeds(const std::vector<std::string>& lesions, std::int64_t seeds,
-                                const BootstrapOptions& options, const Statistic& statistic) {
-  const auto mean_over = [&](const auto& seed_of, const std::vector<std::int64_t>& rows) {
-    double sum = 0;
-    for (std::int64_t k = 0; k < seeds; ++k) sum += statistic(seed_of(k), rows);
-    return sum / static_cast<double>(seeds);
-  };
-  std::uint64_t resample = 0;
-  auto interval = bootstrap_interval(
-      lesions,
-      [&](const std::vector<std::int64_t>& rows) {
-        RandomStream stream(options.seed, "dose_curve/seeds", 0, resample++);
-        return mean_over(
-            [&](std::int64_t) { return stream.below(static_cast<std::uint64_t>(seeds)); }, rows);
-      },
-      options);
-  std::vector<std::int64_t> all(lesions.size());
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  interval.mean = mean_over([](std::int64_t k) { return static_cast<std::uint64_t>(k); }, all);
-  return interval;
-}
-
 /// `points` and `baseline`: the seeds of one share and dose, and of the share and dose 0.
 DoseEffect effect(const DosePoint* points, const DosePoint* baseline, const DoseOptions& options) {
   const auto& first = points->evaluation;
+  const auto seeds = static_cast<std::size_t>(options.seeds);
   const auto score = [&](const DosePoint& point, const std::vector<std::int64_t>& rows) {
     return balanced_accuracy(select(first.labels, rows),
                              select(point.evaluation.predictions, rows));
   };
   DoseEffect result{points->real_share, points->dose, {}, {}};
-  result.balanced_accuracy = over_lesions_and_seeds(
-      first.lesions, options.seeds, options.bootstrap,
-      [&](std::uint64_t seed, const auto& rows) { return score(points[seed], rows); });
-  result.gain = over_lesions_and_seeds(
-      first.lesions, options.seeds, options.bootstrap, [&](std::uint64_t seed, const auto& rows) {
+  result.balanced_accuracy = seed_bootstrap_interval(
+      first.lesions, seeds,
+      [&](std::size_t seed, const auto& rows) { return score(points[seed], rows); },
+      options.bootstrap);
+  result.gain = seed_bootstrap_interval(
+      first.lesions, seeds,
+      [&](std::size_t seed, const auto& rows) {
         return score(points[seed], rows) - score(baseline[seed], rows);
-      });
+      },
+      options.bootstrap);
   return result;
 }
 

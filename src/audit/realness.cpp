@@ -44,10 +44,8 @@ Sides equal_sides(const PixelSet& real, const PixelSet& synthetic, const Realnes
                  options.minimum_images, " images and ", options.folds,
                  " lesions on either side, got none");
   sides.images = concatenate(real.subset(from_real), synthetic.subset(from_synthetic));
-  for (const auto& sample : sides.images.samples) {
-    sides.synthetic.push_back(sample.synthetic);
-    sides.lesions.push_back(sample.lesion);
-  }
+  for (const auto& sample : sides.images.samples) sides.synthetic.push_back(sample.synthetic);
+  sides.lesions = lesions_of(sides.images);
   return sides;
 }
 

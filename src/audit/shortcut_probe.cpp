@@ -11,20 +11,6 @@
 namespace dermis {
 namespace {
 
-struct Truth {
-  std::vector<int> labels;
-  std::vector<std::string> lesions;
-};
-
-Truth truth_of(const PixelSet& set) {
-  Truth truth;
-  for (const Sample& sample : set.samples) {
-    truth.labels.push_back(sample.label);
-    truth.lesions.push_back(sample.lesion);
-  }
-  return truth;
-}
-
 Eigen::MatrixXd checked(const PredictFunction& predict, const at::Tensor& images,
                         std::size_t classes) {
   Eigen::MatrixXd probabilities = predict(images);
@@ -116,12 +102,11 @@ void test_masked(ShortcutProbe& probe, const PredictFunction& predict, const Pix
   probe.masked_images = static_cast<std::int64_t>(kept.size());
   probe.masked_accuracy = percentile_interval(std::nan(""), {}, options.level);
   if (kept.empty()) return;
-  const Truth truth = truth_of(held_out);
-  const std::vector<int> labels = select(truth.labels, kept);
+  const std::vector<int> labels = select(labels_of(held_out), kept);
   probe.chance = 1.0 / static_cast<double>(std::set<int>(labels.begin(), labels.end()).size());
   probe.masked_accuracy = balanced_accuracy_interval(
       labels, predict_labels(checked(predict, at::stack(masked), held_out.classes.size())),
-      select(truth.lesions, kept), options);
+      select(lesions_of(held_out), kept), options);
   probe.masked_above_chance = probe.masked_accuracy.lo > probe.chance;
 }
 
@@ -161,12 +146,13 @@ ShortcutProbe shortcut_probe(const PredictFunction& predict, const PixelSet& hel
                  options.least_pull);
   const std::size_t classes = held_out.classes.size();
   const auto columns = static_cast<Eigen::Index>(classes);
-  const Truth truth = truth_of(held_out);
+  const std::vector<int> labels = labels_of(held_out);
+  const std::vector<std::string> lesions = lesions_of(held_out);
   const Eigen::MatrixXd plain = checked(predict, held_out.images, classes);
   const std::vector<int> predictions = predict_labels(plain);
   ShortcutProbe probe;
   probe.balanced_accuracy =
-      balanced_accuracy_interval(truth.labels, predictions, truth.lesions, options.bootstrap);
+      balanced_accuracy_interval(labels, predictions, lesions, options.bootstrap);
   Eigen::MatrixXd drifts(plain.rows(), static_cast<Eigen::Index>(all_artefacts.size()) * columns);
   for (const Artefact artefact : all_artefacts) {
     const std::string purpose = "shortcut " + name_of(artefact);
@@ -179,9 +165,9 @@ ShortcutProbe shortcut_probe(const PredictFunction& predict, const PixelSet& hel
     ArtefactEffect effect;
     effect.artefact = artefact;
     effect.balanced_accuracy =
-        balanced_accuracy_interval(truth.labels, moved, truth.lesions, options.bootstrap);
-    effect.change = balanced_accuracy_difference(truth.labels, moved, predictions, truth.lesions,
-                                                 options.bootstrap);
+        balanced_accuracy_interval(labels, moved, lesions, options.bootstrap);
+    effect.change =
+        balanced_accuracy_difference(labels, moved, predictions, lesions, options.bootstrap);
     for (std::size_t i = 0; i < moved.size(); ++i) effect.flips += moved[i] != predictions[i];
     effect.flips /= static_cast<double>(moved.size());
     drifts.middleCols(static_cast<Eigen::Index>(probe.artefacts.size()) * columns, columns) =
@@ -189,7 +175,7 @@ ShortcutProbe shortcut_probe(const PredictFunction& predict, const PixelSet& hel
     probe.artefacts.push_back(std::move(effect));
   }
   const std::vector<Interval> pulls =
-      joint_means(drifts, truth.lesions, options.alpha, options.bootstrap);
+      joint_means(drifts, lesions, options.alpha, options.bootstrap);
   for (std::size_t a = 0; a < probe.artefacts.size(); ++a) {
     for (std::size_t c = 0; c < classes; ++c) {
       const Interval& drift = pulls[a * classes + c];

@@ -1,10 +1,35 @@
 #include "dermis/metrics/seed_bootstrap.hpp"
 
+#include <numeric>
+
 #include "arguments.hpp"
 #include "dermis/core/random.hpp"
 #include "dermis/metrics/classification.hpp"
 
 namespace dermis {
+
+Interval seed_bootstrap_interval(
+    const std::vector<std::string>& groups, std::size_t seeds,
+    const std::function<double(std::size_t seed, const std::vector<std::int64_t>& rows)>& statistic,
+    const BootstrapOptions& options) {
+  const auto mean_over = [&](const auto& seed_of, const std::vector<std::int64_t>& rows) {
+    double sum = 0;
+    for (std::size_t s = 0; s < seeds; ++s) sum += statistic(seed_of(s), rows);
+    return sum / static_cast<double>(seeds);
+  };
+  std::uint64_t resample = 0;
+  auto interval = bootstrap_interval(
+      groups,
+      [&](const std::vector<std::int64_t>& rows) {
+        RandomStream stream(options.seed, "bootstrap seeds", 0, resample++);
+        return mean_over([&](std::size_t) { return stream.below(seeds); }, rows);
+      },
+      options);
+  std::vector<std::int64_t> all(groups.size());
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  interval.mean = mean_over([](std::size_t s) { return s; }, all);
+  return interval;
+}
 
 Interval balanced_accuracy_difference(const std::vector<int>& labels,
                                       const std::vector<std::vector<int>>& first,
@@ -20,29 +45,14 @@ Interval balanced_accuracy_difference(const std::vector<int>& labels,
     detail::check_same_rows(labels.size(), first[s].size(), "predictions");
     detail::check_same_rows(labels.size(), second[s].size(), "predictions");
   }
-  const auto difference = [&](const std::vector<int>& truth, std::size_t seed,
-                              const std::vector<std::int64_t>& rows) {
-    return balanced_accuracy(truth, select(first[seed], rows)) -
-           balanced_accuracy(truth, select(second[seed], rows));
-  };
-  double estimate = 0;
-  std::uint64_t resample = 0;
-  auto interval = bootstrap_interval(
-      groups,
-      [&](const std::vector<std::int64_t>& rows) {
-        RandomStream stream(options.seed, "bootstrap seeds", 0, resample++);
+  return seed_bootstrap_interval(
+      groups, seeds,
+      [&](std::size_t seed, const std::vector<std::int64_t>& rows) {
         const auto truth = select(labels, rows);
-        double sum = 0;
-        for (std::size_t s = 0; s < seeds; ++s) sum += difference(truth, stream.below(seeds), rows);
-        return sum / static_cast<double>(seeds);
+        return balanced_accuracy(truth, select(first[seed], rows)) -
+               balanced_accuracy(truth, select(second[seed], rows));
       },
       options);
-  std::vector<std::int64_t> all;
-  for (std::size_t i = 0; i < labels.size(); ++i) all.push_back(static_cast<std::int64_t>(i));
-  for (std::size_t s = 0; s < seeds; ++s)
-    estimate += difference(labels, s, all) / static_cast<double>(seeds);
-  interval.mean = estimate;  // of every seed once
-  return interval;
 }
 
 }  // namespace dermis

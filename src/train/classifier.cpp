@@ -152,7 +152,7 @@ Evaluation evaluate(const Eigen::MatrixXd& probabilities, const PixelSet& set) {
   e.classes = set.classes;
   e.probabilities = probabilities;
   e.labels = labels_of(set);
-  for (const auto& sample : set.samples) e.lesions.push_back(sample.lesion);
+  e.lesions = lesions_of(set);
   e.predictions = predict_labels(probabilities);
   e.balanced_accuracy = balanced_accuracy_interval(e.labels, e.predictions, e.lesions);
   e.accuracy = accuracy(e.labels, e.predictions);

@@ -115,8 +115,7 @@ DenoisingComparison compare_denoising(const Generator& generator, const PixelSet
                                loss(denoiser_of(unet), wrong.to(device)),
                                loss(ignore_labels(linear.denoiser(process)), {}));
       });
-  std::vector<std::string> lesions;
-  for (const auto& sample : held_out.samples) lesions.push_back(sample.lesion);
+  const auto lesions = lesions_of(held_out);
   const auto difference = [&](const at::Tensor& values) {
     const auto* v = values.const_data_ptr<double>();
     return bootstrap_interval(lesions, [&](const std::vector<std::int64_t>& rows) {

@@ -107,6 +107,12 @@ std::vector<int> labels_of(const PixelSet& set) {
   return labels;
 }
 
+std::vector<std::string> lesions_of(const PixelSet& set) {
+  std::vector<std::string> lesions;
+  for (const auto& sample : set.samples) lesions.push_back(sample.lesion);
+  return lesions;
+}
+
 std::string fingerprint(const PixelSet& set) {
   std::string names;
   for (const auto& name : set.classes) names += name + '\n';

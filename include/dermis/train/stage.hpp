@@ -123,6 +123,8 @@ Sampler stage_sampler(const PixelSet& training, bool class_balanced, const Stage
 
 /// The label of each image, as metrics take them.
 std::vector<int> labels_of(const PixelSet& set);
+/// The lesion of each image, as bootstrap_interval takes them.
+std::vector<std::string> lesions_of(const PixelSet& set);
 
 /// 16 digits that stand for a data set: pixels, labels, ids and classes.
 std::string fingerprint(const PixelSet& set);
