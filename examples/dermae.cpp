@@ -106,9 +106,7 @@ bool run(const Program& program) {
       distill(teacher, mixed, recipe.student, context, "student", curve("student"));
   add_arm("student", "smaller ViT taught by the teacher", student,
           recipe.student.training.image_passes());
-  const ClassifierOptions alone{.model = recipe.student.model,
-                                .training = recipe.student.training,
-                                .augment = recipe.student.augment};
+  const auto alone = without_teacher(recipe.student);
   add_arm("student_alone", "the student's network without a teacher",
           train_classifier(mixed, normalization, alone, context, "student_alone",
                            curve("student_alone")),

@@ -4,6 +4,14 @@
 
 namespace dermis {
 
+ClassifierOptions without_teacher(const StudentOptions& options) {
+  return {.model = options.model,
+          .training = options.training,
+          .augment = options.augment,
+          .class_balanced = options.class_balanced,
+          .real_share = options.real_share};
+}
+
 Classifier distill(const Classifier& teacher, const PixelSet& training, StudentOptions options,
                    const StageContext& context, const std::string& name, TrainResult* result) {
   check_argument(teacher.classes == training.classes,

@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "dermis/core/json.hpp"
 
@@ -23,10 +24,15 @@ template <class T>
 struct HasFields<
     T, std::void_t<decltype(visit_fields(std::declval<T&>(), std::declval<AnyVisitor>()))>>
     : std::true_type {};
+/// A vector of options.
+template <class T>
+struct ListsOptions : std::false_type {};
+template <class T>
+struct ListsOptions<std::vector<T>> : HasFields<T> {};
 }  // namespace detail
 
-/// The fields of `options` as an object, nested options as nested objects. Enumerations convert by
-/// `std::string name(Enum)`.
+/// The fields of `options` as an object, nested options as nested objects, vectors of options as
+/// arrays of them. Enumerations convert by `std::string name(Enum)`.
 template <class Options>
 Json options_to_json(const Options& options) {
   Json object = Json::object();
@@ -34,6 +40,9 @@ Json options_to_json(const Options& options) {
     using Field = std::remove_cv_t<std::remove_reference_t<decltype(field)>>;
     if constexpr (detail::HasFields<const Field>::value) {
       object[key] = options_to_json(field);
+    } else if constexpr (detail::ListsOptions<Field>::value) {
+      object[key] = Json::array();
+      for (const auto& element : field) object[key].push_back(options_to_json(element));
     } else if constexpr (std::is_enum_v<Field>) {
       object[key] = std::string(name(field));
     } else {
@@ -43,9 +52,9 @@ Json options_to_json(const Options& options) {
   return object;
 }
 
-/// Overwrites the fields that `object` names. A key that is no field, or a value of another type,
-/// is one std::runtime_error that names `source` and the key. Enumerations are read by `void
-/// from_name(Enum&, const std::string&)`.
+/// Overwrites the fields that `object` names, an array of options as a whole. A key that is no
+/// field, or a value of another type, is one std::runtime_error that names `source` and the key.
+/// Enumerations are read by `void from_name(Enum&, const std::string&)`.
 template <class Options>
 void options_from_json(Options& options, const Json& object, const std::string& source) {
   check_runtime(object.is_object(), "[options] ", source, ": expected an object, got ",
@@ -60,9 +69,18 @@ void options_from_json(Options& options, const Json& object, const std::string& 
       known = true;
       if constexpr (detail::HasFields<Field>::value) {
         options_from_json(field, value, source + ": " + key);
+      } else if constexpr (detail::ListsOptions<Field>::value) {
+        check_runtime(value.is_array(), "[options] ", source, ": key '", key,
+                      "': expected an array, got ", value.dump());
+        field.clear();
+        for (const auto& element : value.elements())
+          options_from_json(field.emplace_back(), element,
+                            text(source, ": ", key, "[", field.size() - 1, "]"));
       } else {
         try {
-          if constexpr (std::is_enum_v<Field>) {
+          if constexpr (std::is_same_v<Field, Json>) {
+            field = value;
+          } else if constexpr (std::is_enum_v<Field>) {
             from_name(field, value.template get<std::string>());
           } else {
             field = value.template get<Field>();

@@ -31,6 +31,9 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("real_share", o.real_share);
 }
 
+/// The student's network and schedule without a teacher: what a student is compared with.
+ClassifierOptions without_teacher(const StudentOptions& options);
+
 /// Trains a student on `training` with the teacher's normalisation. The teacher is not changed.
 Classifier distill(const Classifier& teacher, const PixelSet& training, StudentOptions options,
                    const StageContext& context, const std::string& name = "student",

@@ -1,0 +1,18 @@
+#pragma once
+/// \file
+/// What an experiment found, as JSON and as one HTML page.
+
+#include <filesystem>
+
+#include "dermis/experiment/arms.hpp"
+
+namespace dermis {
+
+/// Writes experiment.json and report.html into `out`. The JSON: title, data, judged_on, images,
+/// seeds, preset, classes, arms{<name>: {description, balanced_accuracy{mean, lo, hi, by_seed},
+/// macro_auc, recall{<class>}, image_passes, generation [by seed]}}, comparisons [{first, second,
+/// difference{mean, lo, hi, by_seed}}], sweeps [{title, setting, points [{value, arm, mean, lo,
+/// hi}]}], recipe. Means are over the seeds, intervals (95 %) over lesions and seeds.
+void write_experiment(const std::filesystem::path& out, const ExperimentResults& results);
+
+}  // namespace dermis
