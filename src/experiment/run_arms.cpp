@@ -223,7 +223,7 @@ class SeedRun {
   const DataParts& parts_;
   const PixelSet& judged_;
   const Normalization normalization_;
-  const StageContext first_, context_;  // of the first seed, which has the first stage; of this one
+  const StageContext first_, context_;  // of the first stage, which all seeds share; of this seed
   const std::function<PixelSet(PixelSet)>& finish_;
   std::map<std::string, PixelSet> synthetic_;
   std::map<std::string, Json> generation_;
@@ -247,10 +247,13 @@ ExperimentResults run_experiment(const Experiment& experiment, const DermaeRecip
                             .lesions = lesions_of(judged),
                             .runs = {}};
   results.runs.resize(experiment.arms.size());
+  auto first = context;
+  first.out /= "first_stage";
+  first.resume = true;  // what an earlier arm trained is loaded
   const auto seed_context = [&](std::uint64_t seed) {
     auto place = context;
     place.seed = seed;
-    place.resume = true;  // what an earlier arm trained is loaded
+    place.resume = true;
     place.out /= text("seed_", seed);
     check_runtime(context.resume || !std::filesystem::exists(place.out), "[experiment] ",
                   place.out.string(),
@@ -261,7 +264,7 @@ ExperimentResults run_experiment(const Experiment& experiment, const DermaeRecip
   for (const auto seed : seeds) places.push_back(seed_context(seed));
   for (const auto& place : places) {
     make_directories(place.out);
-    SeedRun run(experiment, recipe, parts, places.front(), place, finish);
+    SeedRun run(experiment, recipe, parts, first, place, finish);
     for (std::size_t a = 0; a < experiment.arms.size(); ++a) {
       const auto& arm = experiment.arms[a];
       results.runs[a].push_back(run.run(arm));

@@ -46,7 +46,7 @@ expect 1 "cannot read" experiment "$scratch/nothing.json" --out "$scratch/none"
 
 # The base arm's folder is one that dermae goes on with: same stages, same settings.
 mkdir "$scratch/own"
-cp -r "$scratch/out/seed_0/base/autoencoder" "$scratch/out/seed_0/base/generator" "$scratch/own"
+cp -r "$scratch/out/first_stage/base/autoencoder" "$scratch/out/seed_0/base/generator" "$scratch/own"
 dermae --config "$here/tiny.json" --seed 0 --no-checks --resume --out "$scratch/own" >/dev/null 2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "dermae --resume"; }
 cmp "$scratch/own/generator.safetensors" "$scratch/out/seed_0/base/generator.safetensors" || fail "dermae's generator and the experiment's differ"
 echo "experiment: ok"

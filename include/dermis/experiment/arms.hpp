@@ -144,8 +144,8 @@ struct ExperimentResults {
 /// Runs every arm with every seed. Arm A with seed N leaves OUT/seed_N/arms/A.json, and is not run
 /// again where that file is there; it is refused (std::runtime_error) where it is of other settings
 /// or data. Its training is found in OUT/seed_N/base/A, as `dermae` would leave it. The first stage
-/// is trained with the first seed alone. `finish` is what synthetic images go through before they
-/// are trained on, such as the compression of the real ones.
+/// is trained once, in OUT/first_stage with the context's seed. `finish` is what synthetic images
+/// go through before they are trained on, such as the compression of the real ones.
 ExperimentResults run_experiment(const Experiment& experiment, const DermaeRecipe& recipe,
                                  const DataParts& parts, const std::vector<std::uint64_t>& seeds,
                                  const StageContext& context,
