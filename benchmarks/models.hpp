@@ -8,9 +8,12 @@
 #include <string>
 
 #include "dermis/layers/autocast.hpp"
+#include "dermis/layers/matmul.hpp"
 #include "dermis/train/optimizer.hpp"
 
 namespace dermis::bench {
+
+inline const bool onednn = prefer_onednn_matmul();  ///< as the programs do
 
 /// Registers NAME and NAME/bf16 of function(state, bf16).
 template <class Function>

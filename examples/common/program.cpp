@@ -11,6 +11,7 @@
 #include "dermis/core/interrupt.hpp"
 #include "dermis/data/class_map.hpp"
 #include "dermis/data/codec.hpp"
+#include "dermis/layers/matmul.hpp"
 #include "dermis/train/synthesis.hpp"
 
 namespace dermis {
@@ -99,6 +100,7 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
     app.parse(argc, argv);
     if (threads < 0) throw CLI::ValidationError("--threads", "expected 0 or more");
     if (threads > 0) at::set_num_threads(threads);
+    prefer_onednn_matmul();
     if (dry_run) {
       print_plan();
     } else {

@@ -87,6 +87,7 @@
 #include "dermis/layers/drop_path.hpp"
 #include "dermis/layers/linear.hpp"
 #include "dermis/layers/low_rank.hpp"
+#include "dermis/layers/matmul.hpp"
 #include "dermis/layers/mlp.hpp"
 #include "dermis/layers/norm.hpp"
 #include "dermis/layers/observe.hpp"
