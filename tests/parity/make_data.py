@@ -3,7 +3,7 @@
 
     python3 make_data.py OUT [--only 01a] [--seed 20191] [--size small|odd]
 
-Cases: 01a, 01b (timm's VisionTransformer), 02 (transformers' ViT), 04a (diffusers' AutoencoderKL),
+Cases: 01a, 01b (timm's VisionTransformer), 01c, 01d (its ResNet), 02 (transformers' ViT), 04a (diffusers' AutoencoderKL),
 05a (diffusers' UNet2DModel), 05d (UNet2DConditionModel), 06a, 06b, 06d, 06e (diffusers' schedulers).
 Weights are random: matrices N(0, 1 / fan_in), biases N(0, 0.05), norms 1 + N(0, 0.1); inputs N(0, 1).
 The same seed, size and library versions give the same files. `odd` has other widths, depths, sides that
@@ -91,6 +91,29 @@ def write(out, name, config, outputs, library, text, inputs=None, weights=None):
             tensors = {k: torch.as_tensor(v).detach().contiguous().clone() for k, v in tensors.items()}
             save_file(tensors, folder / f"{file}.safetensors")
     print(name, len(outputs), "tensors")
+
+
+def timm_resnet(out, name, seed, odd, bottleneck):
+    from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+
+    kwargs = dict(layers=[1, 2, 1, 1] if odd else [1, 1, 1, 1],
+                  channels=[4, 6, 6, 8] if bottleneck else [8, 10, 12, 16] if odd else [6, 8, 10, 12],
+                  num_classes=5 if odd else 9)
+    model = randomise(ResNet(Bottleneck if bottleneck else BasicBlock, **kwargs), seed)
+    image = normal(seed, "image", 3, 3, 40, 64 if odd else 40)
+    weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    with torch.no_grad():
+        trained = model.train()(image)  # moves the running statistics
+        running = {k: v.detach().clone() for k, v in model.named_buffers()}
+        model.eval()
+        maps, logits = model.forward_features(image), model(image)
+    outputs = dict(train_logits=trained, maps=maps, logits=logits, **running)
+    config = dict(kwargs=dict(kwargs, bottleneck=bottleneck))
+    block = "bottleneck" if bottleneck else "basic"
+    write(out, name, config, outputs, "timm",
+          f"timm's ResNet of {block} blocks: train_logits of the batch in training mode, the running\n"
+          "statistics after it, then maps (forward_features) and logits in evaluation mode.",
+          inputs=dict(image=image), weights=weights)
 
 
 def timm_vit(out, name, seed, odd, pool):
@@ -358,6 +381,8 @@ def scheduler_runs(scheduler):
 CASES = {
     "01a_timm_vit_cls": lambda *a: timm_vit(*a, "token"),
     "01b_timm_vit_avg": lambda *a: timm_vit(*a, "avg"),
+    "01c_timm_resnet": lambda *a: timm_resnet(*a, False),
+    "01d_timm_resnet_bottleneck": lambda *a: timm_resnet(*a, True),
     "02_hf_vit": hf_vit,
     "04a_vae_sd": vae,
     "05a_unet2d_class": unet2d,

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 /// By the first two digits of a case.
 const std::array<std::pair<const char*, const char*>, 18> modules{{
-    {"01", "models/vit.hpp"},
+    {"01", "models/vit.hpp, resnet.hpp"},
     {"02", "models/vit.hpp"},
     {"03", "models/mae.hpp, layers/position.hpp"},
     {"04", "models/kl_vae.hpp"},
