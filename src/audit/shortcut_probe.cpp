@@ -132,11 +132,6 @@ Image without_lesion(const Image& image) {
   return result;
 }
 
-PredictFunction predict_with(const Classifier& classifier) {
-  return
-      [&classifier](const at::Tensor& images) { return predict_probabilities(classifier, images); };
-}
-
 ShortcutProbe shortcut_probe(const PredictFunction& predict, const PixelSet& held_out,
                              const ShortcutOptions& options) {
   check_argument(held_out.size() > 0, "[shortcut] expected at least 1 image, got none");

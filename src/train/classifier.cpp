@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
-#include "dermis/core/random.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/metrics/calibration.hpp"
+#include "network.hpp"
 
 namespace dermis {
 
@@ -14,8 +13,7 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
                             ClassifierOptions options, const StageContext& context,
                             const std::string& name, TrainResult* result, const Encoder& encoder,
                             const PixelSet* validation) {
-  check_argument(!validation || validation->classes == training.classes,
-                 "[classifier] expected a validation part with the training part's classes");
+  detail::check_validation(training, validation);
   options.model.image_size = training.images.size(2);
   options.model.num_classes = static_cast<std::int64_t>(training.classes.size());
   ViT model(options.model, first_weights(context, name));
@@ -23,45 +21,25 @@ Classifier train_classifier(const PixelSet& training, const Normalization& norma
   model->to(context.device);
   model->checkpoint_activations = options.checkpoint_activations;
 
-  const RecipeOptions views{options.recipe, options.augment, normalization};
-  options.mixup.label_smoothing = 0;
-  const ClassificationLoss loss(options.loss, training.class_counts());
   const auto sampler =
       stage_sampler(training, options.class_balanced, context, name, options.real_share);
-  const auto step = [&](const Batch& batch) -> StepLoss {
-    auto images = normalization(
-        augmented(training, batch, views, context.seed, "augment/" + name, context.device));
-    const auto labels = training.labels.index_select(0, batch.indices).to(context.device);
-    auto targets = labels;
-    if (options.mixup.probability > 0) {
-      const auto key = torch::randint(std::numeric_limits<std::int64_t>::max(), {1},
-                                      batch.generator, torch::kLong);
-      RandomStream stream(static_cast<std::uint64_t>(key.item<std::int64_t>()), "mixup");
-      const auto mixed = mixup(images, labels, options.model.num_classes, options.mixup, stream);
-      images = mixed.images;
-      targets = mixed.targets;
-    }
-    const auto logits = model->forward(images, batch.generator);
-    const double correct =
-        logits.detach().argmax(1).eq(labels).to(torch::kDouble).mean().item<double>();
-    return {loss(logits, targets), {{"accuracy", correct}}};
-  };
-  auto configuration = stage_configuration(
-      "classifier", options_to_json(options), sampler, training,
-      {{"encoder", encoder.module ? fingerprint(state_dict(*encoder.module)) : "none"},
-       {"validation", validation ? fingerprint(*validation) : "none"}});
-  TrainHooks hooks;
+  detail::NetworkTask task{
+      .module = *model,
+      .logits = [&](const at::Tensor& images,
+                    const at::Generator& generator) { return model->forward(images, generator); },
+      .groups = layer_decay_groups(*model, options.training.weight_decay, options.layer_decay,
+                                   options.model.depth),
+      .configuration = stage_configuration(
+          "classifier", options_to_json(options), sampler, training,
+          {{"encoder", encoder.module ? fingerprint(state_dict(*encoder.module)) : "none"},
+           {"validation", detail::validation_fingerprint(validation)}})};
   if (validation)
-    hooks.validate = [&] {
+    task.validate = [&] {
       return evaluate(Classifier{model, normalization, training.classes}, *validation)
           .balanced_accuracy.mean;
     };
-  auto outcome =
-      train(*model,
-            layer_decay_groups(*model, options.training.weight_decay, options.layer_decay,
-                               options.model.depth),
-            sampler, step, train_options(options.training, context, name, std::move(configuration)),
-            hooks);
+  auto outcome = detail::train_network(std::move(task), training, normalization, options, sampler,
+                                       context, name);
   if (result) *result = std::move(outcome);
   return {model, normalization, training.classes, training.preprocessing};
 }
@@ -86,39 +64,22 @@ at::Tensor apply(const Classifier& classifier, const at::Tensor& images, std::in
                  Compute compute) {
   check_argument(!classifier.model.is_empty(), "[classifier] expected a model, got none");
   auto model = classifier.model;  // the holder's constness would reach the module
-  model->eval();
-  const auto device = model->cls_token.device();
-  std::vector<at::Tensor> rows;
-  in_batches(images.size(0), batch_size, [&](std::int64_t first, std::int64_t last) {
-    rows.push_back(compute(classifier.normalization(images.slice(0, first, last).to(device)))
-                       .to(at::kCPU, at::kFloat));
-  });
-  return at::cat(rows);
+  return detail::apply_network(*model, classifier.normalization, images, batch_size,
+                               [&](const at::Tensor& x) { return compute(model, x); });
 }
 
 }  // namespace
 
 at::Tensor predict_logits(const Classifier& classifier, const at::Tensor& images,
                           std::int64_t batch_size) {
-  auto model = classifier.model;
   return apply(classifier, images, batch_size,
-               [&](const at::Tensor& x) { return model->forward(x); });
+               [](ViT& model, const at::Tensor& x) { return model->forward(x); });
 }
 
 Eigen::MatrixXd predict_probabilities(const Classifier& classifier, const at::Tensor& images,
                                       std::int64_t views) {
-  check_argument(views == 1 || views == 2 || views == 8,
-                 "[classifier] expected 1, 2 or 8 views, got ", views);
-  Eigen::MatrixXd sum;
-  for (std::int64_t v = 0; v < views; ++v) {
-    const auto logits = predict_logits(classifier, right_angle_view(images, v));
-    const auto probabilities = to_eigen(at::softmax(logits.to(at::kDouble), 1));
-    if (v == 0)
-      sum = probabilities;
-    else
-      sum += probabilities;
-  }
-  return sum / static_cast<double>(views);
+  return detail::probabilities_of_views(
+      [&](const at::Tensor& view) { return predict_logits(classifier, view); }, images, views);
 }
 
 Eigen::MatrixXd predict_probabilities(const std::vector<Classifier>& ensemble,
@@ -135,9 +96,9 @@ Eigen::MatrixXd predict_probabilities(const std::vector<Classifier>& ensemble,
 }
 
 Eigen::MatrixXd encoder_features(const Classifier& classifier, const at::Tensor& images) {
-  auto model = classifier.model;
-  return to_eigen(apply(classifier, images, 128,
-                        [&](const at::Tensor& x) { return model->forward_features(x).pooled; }));
+  return to_eigen(apply(classifier, images, 128, [](ViT& model, const at::Tensor& x) {
+    return model->forward_features(x).pooled;
+  }));
 }
 
 Eigen::MatrixXd to_eigen(const at::Tensor& matrix) {
@@ -216,9 +177,7 @@ Normalization normalization_from_json(const Json& json) {
 
 void save_classifier(const std::filesystem::path& path, const Classifier& classifier) {
   save_model(path, *classifier.model, "vit", options_to_json(classifier.model->options),
-             Json::object({{"classes", classifier.classes},
-                           {"normalization", to_json(classifier.normalization)},
-                           {"preprocessing", options_to_json(classifier.preprocessing)}}));
+             detail::classifier_extra(classifier));
 }
 
 Classifier load_classifier(const std::filesystem::path& path, at::Device device) {
@@ -229,11 +188,7 @@ Classifier load_classifier(const std::filesystem::path& path, at::Device device)
   load_state_dict(*model, file.tensors, path.string());
   model->to(device);
   model->eval();
-  Classifier classifier{model, normalization_from_json(file.extra.at("normalization")),
-                        file.extra.at("classes").get<std::vector<std::string>>()};
-  if (file.extra.contains("preprocessing"))
-    options_from_json(classifier.preprocessing, file.extra.at("preprocessing"), path.string());
-  return classifier;
+  return detail::classifier_from_extra<Classifier>(model, file.extra, path.string());
 }
 
 }  // namespace dermis

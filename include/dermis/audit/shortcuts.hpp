@@ -5,7 +5,6 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,12 +12,9 @@
 #include "dermis/data/pixels.hpp"
 #include "dermis/io/artefacts.hpp"
 #include "dermis/metrics/bootstrap.hpp"
-#include "dermis/train/classifier.hpp"
+#include "dermis/train/predict_function.hpp"
 
 namespace dermis {
-
-/// Class probabilities [N, C] of uint8 images [N, 3, S, S].
-using PredictFunction = std::function<Eigen::MatrixXd(const at::Tensor& images)>;
 
 struct ShortcutOptions {
   BootstrapOptions bootstrap;
@@ -65,9 +61,6 @@ struct ShortcutProbe {
 ///     ShortcutProbe probe = shortcut_probe(predict_with(classifier), held_out);
 ShortcutProbe shortcut_probe(const PredictFunction& predict, const PixelSet& held_out,
                              const ShortcutOptions& options = {});
-
-/// predict_probabilities() of `classifier`, which must outlive the function.
-PredictFunction predict_with(const Classifier& classifier);
 
 /// The image with a box around its lesion (skin_mask, a tenth wider on each side) painted in the
 /// skin's median colour; unchanged where no lesion, no skin or nothing but lesion is found. The
