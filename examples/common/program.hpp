@@ -39,8 +39,9 @@ struct Program {
   PixelSet synthetic_images(const DataParts& parts) const;
   /// Synthetic images through the compression of the real ones in --data; the phantom's has none.
   PixelSet recompressed(const PixelSet& images, const DataParts& parts) const;
-  StageContext context() const;  ///< creates --out
-  int decode_threads() const;    ///< threads for decoding images
+  PhantomOptions phantom_options(const DermaeRecipe& recipe) const;  ///< without --data
+  StageContext context() const;                                      ///< creates --out
+  int decode_threads() const;  ///< threads for decoding images
 
   CLI::App app;
   std::filesystem::path data, labels, lesions, class_map, out, config, synthetic;
@@ -54,7 +55,6 @@ struct Program {
        json = false;
 
  private:
-  PhantomOptions phantom_options(const DermaeRecipe& recipe) const;
   LabelledImages folder_images(const DermaeRecipe& recipe) const;
   void print_plan() const;
 };

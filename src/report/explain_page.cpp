@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <cmath>
+
+#include "../metrics/format.hpp"
+#include "dermis/core/file.hpp"
+#include "dermis/io/heat_map.hpp"
+#include "dermis/report/explain_report.hpp"
+
+namespace dermis {
+
+using detail::count;
+using detail::format;
+using detail::percent;
+
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr std::int64_t kShown = 8;      // overlays of right and of wrong predictions
+constexpr std::int64_t kPicture = 112;  // pixels of an overlay on the page, about
+
+std::string title_of(const std::string& method) {
+  return method == "grad_cam" ? "Grad-CAM" : method;
+}
+
+std::string share(const Interval& i) {
+  return std::isfinite(i.mean) ? percent(i) : "-";
+}
+/// "+12.3 % points (8.0 to 16.1)".
+std::string points(const Interval& i) {
+  return std::isfinite(i.mean)
+             ? format("%+.1f (%+.1f to %+.1f)", 100 * i.mean, 100 * i.lo, 100 * i.hi)
+             : "-";
+}
+std::string correlation(const Interval& i) {
+  return std::isfinite(i.mean) ? format("%.2f (%.2f to %.2f)", i.mean, i.lo, i.hi) : "-";
+}
+
+/// Calls `body(explanation, method)` for every pair.
+template <class Body>
+void each_method(const std::vector<Explanation>& explanations, Body body) {
+  for (const auto& explanation : explanations)
+    for (const auto& method : explanation.methods) body(explanation, method);
+}
+
+std::string named(const Explanation& explanation, const MethodMaps& method) {
+  return explanation.model + ", " + title_of(method.method);
+}
+
+void add_models(HtmlReport& page, const std::vector<Explanation>& explanations) {
+  Rows rows;
+  for (const auto& e : explanations) {
+    const auto right = e.methods.front().localisation.right.images;
+    rows.push_back({e.model, count(e.parameters), percent(e.evaluation.balanced_accuracy),
+                    count(right), count(e.methods.front().localisation.wrong.images)});
+  }
+  page.heading("Models");
+  page.table({"model", "parameters", "balanced accuracy", "right", "wrong"}, rows,
+             "The models, and how they do on the images that are looked at here.");
+}
+
+void add_localisation(HtmlReport& page, const std::vector<Explanation>& explanations,
+                      const ExplainOptions& options) {
+  Rows rows;
+  BarChart chart{.title = "Share inside the lesion less the lesion's area",
+                 .x_label = "points of percent",
+                 .bars = {},
+                 .references = {},
+                 .percent = true,
+                 .from_zero = false};
+  each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
+    const auto& all = m.localisation.all;
+    rows.push_back({named(e, m), share(all.share), share(all.area), points(all.gain),
+                    share(all.hit), share(all.near_area), correlation(m.agreement),
+                    count(all.empty)});
+    chart.bars.push_back({named(e, m), all.gain.mean, all.gain.lo, all.gain.hi});
+  });
+  chart.references.push_back({"as a uniform map", 0});
+  page.heading("On the lesion or beside it");
+  page.paragraph(
+      "The share of a map that lies inside the lesion's mask stands beside the share that a "
+      "uniform map would have, the lesion's area: what is above it is the gain. Pointing: how "
+      "often the map's largest pixel is in the lesion or " +
+      format("%.0f", options.tolerance) +
+      " pixels from it; by chance it would be as often as that region is large. Agreement: rank "
+      "correlation with the same model's occlusion map, which asks the model alone.");
+  page.chart(chart);
+  page.table({"", "share in the lesion", "lesion's area", "gain, points", "pointing", "by chance",
+              "agreement", "maps of nothing"},
+             rows, "Means over images with 95 % intervals by lesion.");
+}
+
+void add_right_and_wrong(HtmlReport& page, const std::vector<Explanation>& explanations) {
+  Rows rows;
+  each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
+    const auto& l = m.localisation;
+    rows.push_back({named(e, m), points(l.right.gain), points(l.wrong.gain),
+                    points(l.gain_difference), share(l.right.hit), share(l.wrong.hit),
+                    points(l.hit_difference)});
+  });
+  page.heading("Right and wrong predictions");
+  page.table({"", "gain, right", "gain, wrong", "difference", "pointing, right", "pointing, wrong",
+              "difference"},
+             rows,
+             "Gains and differences in points. A difference whose interval holds 0 does not say "
+             "that looking elsewhere goes with being wrong.");
+}
+
+void add_classes(HtmlReport& page, const std::vector<Explanation>& explanations) {
+  page.heading("By class, against recall");
+  Rows correlations;
+  for (const auto& e : explanations) {
+    LineChart chart{.title = e.model + ": gain by recall",
+                    .x_label = "recall of the class",
+                    .y_label = "share in the lesion less its area",
+                    .series = {}};
+    std::vector<std::string> columns = {"class", "images", "recall"};
+    Rows rows;
+    for (const auto& method : e.methods) {
+      columns.push_back(title_of(method.method) + ", gain");
+      Series series{title_of(method.method), {}, {}, true, {}};
+      const auto& classes = method.localisation.classes;
+      for (std::size_t c = 0; c < classes.size(); ++c) {
+        if (rows.size() <= c)
+          rows.push_back(
+              {classes[c].name, count(classes[c].maps.images), percent(classes[c].recall)});
+        rows[c].push_back(points(classes[c].maps.gain));
+        series.xs.push_back(classes[c].recall);
+        series.ys.push_back(classes[c].maps.gain.mean);
+        series.point_names.push_back(classes[c].name);
+      }
+      chart.series.push_back(std::move(series));
+      correlations.push_back({named(e, method), correlation(method.localisation.recall_gain),
+                              correlation(method.localisation.recall_hit)});
+    }
+    page.heading(e.model, 3);
+    page.chart(chart);
+    page.table(columns, rows, "Gain in points by class.");
+  }
+  page.table(
+      {"", "recall and gain", "recall and pointing"}, correlations,
+      "Spearman's correlation over the classes; the interval draws lesions. With few classes "
+      "it is wide.");
+}
+
+/// The first `kShown` images that the first model names rightly, or wrongly, classes in turn.
+std::vector<std::int64_t> shown(const MaskedSet& data, const Evaluation& evaluation, bool right) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < evaluation.labels.size(); ++i)
+    if ((evaluation.labels[i] == evaluation.predictions[i]) == right)
+      rows.push_back(static_cast<std::int64_t>(i));
+  if (rows.empty()) return rows;
+  return select(rows, spread_over_classes(data.set.subset(rows), kShown));
+}
+
+std::vector<float> values_of(const at::Tensor& map) {
+  const auto flat = map.contiguous();
+  return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
+}
+
+GalleryRow overlays(const MaskedSet& data, const std::vector<Explanation>& explanations,
+                    std::int64_t row) {
+  const auto i = static_cast<std::size_t>(row);
+  const auto& evaluation = explanations.front().evaluation;
+  const auto name = [&](int c) { return evaluation.classes[static_cast<std::size_t>(c)]; };
+  const auto mask = data.masks[row].contiguous();
+  const auto* bytes = mask.const_data_ptr<std::uint8_t>();
+  const std::vector<std::uint8_t> inside(bytes, bytes + mask.numel());
+  const Image image = to_image(data.set.images[row]);
+  GalleryRow result{name(evaluation.labels[i]), {image}};
+  for (const auto& e : explanations) {
+    if (e.explained[i] != evaluation.labels[i])
+      result.label += format("; %s: %s", e.model.c_str(), name(e.explained[i]).c_str());
+    for (const auto& method : e.methods)
+      result.images.push_back(outlined(overlay(image, values_of(method.maps[row])), inside));
+  }
+  return result;
+}
+
+void add_overlays(HtmlReport& page, const MaskedSet& data,
+                  const std::vector<Explanation>& explanations) {
+  std::vector<std::string> columns = {"image"};
+  each_method(explanations,
+              [&](const Explanation& e, const MethodMaps& m) { columns.push_back(named(e, m)); });
+  const double scale =
+      std::max(0.25, std::round(4.0 * kPicture / static_cast<double>(data.set.images.size(2))) / 4);
+  page.heading("Overlays");
+  page.paragraph(
+      "Light is high: each map is scaled to its own largest value. The white line is the edge of "
+      "the lesion's mask. Images are the first of each class, not chosen; a row begins with the "
+      "true class, then come answers that differ from it.");
+  for (const bool right : {true, false}) {
+    std::vector<GalleryRow> rows;
+    for (const auto row : shown(data, explanations.front().evaluation, right))
+      rows.push_back(overlays(data, explanations, row));
+    const auto whose = explanations.front().model;
+    if (rows.empty())
+      page.paragraph(whose + (right ? " names no image rightly." : " names no image wrongly."));
+    else
+      page.gallery(columns, rows,
+                   right ? whose + " is right." : whose + " is wrong; maps are of its answer.",
+                   scale);
+  }
+}
+
+}  // namespace
+
+void write_explanations(const std::filesystem::path& out, const MaskedSet& data,
+                        const std::vector<Explanation>& explanations, const ExplainOptions& options,
+                        const std::string& subtitle) {
+  check_argument(!explanations.empty(), "[explain] expected at least 1 explanation, got none");
+  each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
+    check_argument(m.maps.size(0) == data.set.size(), "[explain] expected maps of ",
+                   data.set.size(), " images from ", e.model, ", got ", m.maps.size(0));
+  });
+  make_directories(out);
+  Json models = Json::array();
+  for (const auto& explanation : explanations) models.push_back(to_json(explanation));
+  write_atomically(out / "explain.json",
+                   Json::object({{"images", data.set.size()},
+                                 {"without_mask", data.without_mask},
+                                 {"tolerance", options.tolerance},
+                                 {"occlusion", options_to_json(options.occlusion)},
+                                 {"models", models}})
+                           .dump(2) +
+                       "\n");
+  HtmlReport page("Where classifiers look", subtitle);
+  page.notice(
+      "Research software, not a medical device. Figures describe these images and support no "
+      "clinical claim. A map on the lesion does not show that a model reasons well.");
+  add_models(page, explanations);
+  add_localisation(page, explanations, options);
+  add_right_and_wrong(page, explanations);
+  add_classes(page, explanations);
+  add_overlays(page, data, explanations);
+  page.write(out / "explain.html");
+}
+
+}  // namespace dermis
