@@ -35,12 +35,12 @@ MaskedSet masked_images(const Program& program, const DermaeRecipe& recipe, bool
   return with_masks(masks, parts.test);
 }
 
-/// The file's name, or where that is taken its path.
+/// The file's name, or where that is taken its folder's name, too.
 std::string short_name(const std::filesystem::path& file, const std::vector<Explanation>& others) {
   const auto stem = file.stem().string();
   const bool taken = std::any_of(others.begin(), others.end(),
                                  [&](const Explanation& other) { return other.model == stem; });
-  return taken ? file.string() : stem;
+  return taken ? (file.parent_path().filename() / stem).string() : stem;
 }
 
 std::string lines_of(const std::vector<Explanation>& explanations) {

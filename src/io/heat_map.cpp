@@ -8,7 +8,7 @@
 namespace dermis {
 namespace {
 
-constexpr double kStart = 0.2, kTurns = -0.55, kHue = 1.1;  // of the helix around the grey diagonal
+constexpr double kStart = 0.2, kTurns = -0.55, kHue = 1.4;  // of the helix around the grey diagonal
 constexpr double kDarkest = 0.12, kLightest = 0.95;         // luminance at both ends
 
 std::uint8_t byte(double value) {

@@ -61,49 +61,51 @@ void add_models(HtmlReport& page, const std::vector<Explanation>& explanations) 
 
 void add_localisation(HtmlReport& page, const std::vector<Explanation>& explanations,
                       const ExplainOptions& options) {
-  Rows rows;
+  Rows shares, pointing;
   BarChart chart{.title = "Share inside the lesion less the lesion's area",
                  .x_label = "points of percent",
                  .bars = {},
-                 .references = {},
+                 .references = {{"as a uniform map", 0}},
                  .percent = true,
                  .from_zero = false};
   each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
     const auto& all = m.localisation.all;
-    rows.push_back({named(e, m), share(all.share), share(all.area), points(all.gain),
-                    share(all.hit), share(all.near_area), correlation(m.agreement),
-                    count(all.empty)});
+    shares.push_back({named(e, m), share(all.share), share(all.area), points(all.gain),
+                      count(all.empty)});
+    pointing.push_back(
+        {named(e, m), share(all.hit), share(all.near_area), correlation(m.agreement)});
     chart.bars.push_back({named(e, m), all.gain.mean, all.gain.lo, all.gain.hi});
   });
-  chart.references.push_back({"as a uniform map", 0});
   page.heading("On the lesion or beside it");
-  page.paragraph(
-      "The share of a map that lies inside the lesion's mask stands beside the share that a "
-      "uniform map would have, the lesion's area: what is above it is the gain. Pointing: how "
-      "often the map's largest pixel is in the lesion or " +
-      format("%.0f", options.tolerance) +
-      " pixels from it; by chance it would be as often as that region is large. Agreement: rank "
-      "correlation with the same model's occlusion map, which asks the model alone.");
   page.chart(chart);
-  page.table({"", "share in the lesion", "lesion's area", "gain, points", "pointing", "by chance",
-              "agreement", "maps of nothing"},
-             rows, "Means over images with 95 % intervals by lesion.");
+  page.table({"", "share in the lesion", "lesion's area", "gain, points", "maps of nothing"},
+             shares,
+             "The share of a map that lies inside the lesion's mask, beside the share that a "
+             "uniform map would have. What is above it is the gain. Means over images, here and "
+             "below, with 95 % intervals by lesion.");
+  page.table({"", "pointing", "by chance", "agreement"}, pointing,
+             "Pointing: how often a map's largest pixel is in the lesion or at most " +
+                 format("%.0f", options.tolerance) +
+                 " pixels from it; by chance it would be as often as that region is large. "
+                 "Agreement: rank correlation with the same model's occlusion map, which asks the "
+                 "model alone.");
 }
 
 void add_right_and_wrong(HtmlReport& page, const std::vector<Explanation>& explanations) {
-  Rows rows;
+  Rows gains, pointing;
   each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
     const auto& l = m.localisation;
-    rows.push_back({named(e, m), points(l.right.gain), points(l.wrong.gain),
-                    points(l.gain_difference), share(l.right.hit), share(l.wrong.hit),
-                    points(l.hit_difference)});
+    gains.push_back(
+        {named(e, m), points(l.right.gain), points(l.wrong.gain), points(l.gain_difference)});
+    pointing.push_back(
+        {named(e, m), share(l.right.hit), share(l.wrong.hit), points(l.hit_difference)});
   });
   page.heading("Right and wrong predictions");
-  page.table({"", "gain, right", "gain, wrong", "difference", "pointing, right", "pointing, wrong",
-              "difference"},
-             rows,
-             "Gains and differences in points. A difference whose interval holds 0 does not say "
-             "that looking elsewhere goes with being wrong.");
+  page.table({"", "gain, right", "gain, wrong", "difference"}, gains,
+             "Gains in points. A difference whose interval holds 0 does not say that looking "
+             "elsewhere goes with being wrong.");
+  page.table({"", "pointing, right", "pointing, wrong", "difference"}, pointing,
+             "Pointing, the difference in points.");
 }
 
 void add_classes(HtmlReport& page, const std::vector<Explanation>& explanations) {
@@ -114,10 +116,10 @@ void add_classes(HtmlReport& page, const std::vector<Explanation>& explanations)
                     .x_label = "recall of the class",
                     .y_label = "share in the lesion less its area",
                     .series = {}};
-    std::vector<std::string> columns = {"class", "images", "recall"};
+    std::vector<std::string> columns = {"class", "recall"};
     Rows rows;
     for (const auto& method : e.methods) {
-      columns.push_back(title_of(method.method) + ", gain");
+      columns.push_back(title_of(method.method));
       Series series{title_of(method.method), {}, {}, true, {}};
       const auto& classes = method.localisation.classes;
       for (std::size_t c = 0; c < classes.size(); ++c) {
@@ -135,7 +137,7 @@ void add_classes(HtmlReport& page, const std::vector<Explanation>& explanations)
     }
     page.heading(e.model, 3);
     page.chart(chart);
-    page.table(columns, rows, "Gain in points by class.");
+    page.table(columns, rows, "Gain in points by class (images).");
   }
   page.table(
       {"", "recall and gain", "recall and pointing"}, correlations,
@@ -158,8 +160,37 @@ std::vector<float> values_of(const at::Tensor& map) {
   return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
 }
 
+/// A model and one of its methods.
+struct Shown {
+  const Explanation* explanation;
+  const MethodMaps* maps;
+};
+
+/// What stands side by side: of each model the map that is drawn from its insides, and the first
+/// one's occlusion.
+std::vector<Shown> side_by_side(const std::vector<Explanation>& explanations) {
+  std::vector<Shown> columns;
+  for (const auto& e : explanations) {
+    const bool attends =
+        std::any_of(e.methods.begin(), e.methods.end(),
+                    [](const MethodMaps& method) { return method.method == "rollout"; });
+    columns.push_back({&e, &e.by(attends ? "rollout" : "grad_cam")});
+  }
+  columns.push_back({&explanations.front(), &explanations.front().by("occlusion")});
+  return columns;
+}
+
+/// All that the first model is looked at by.
+std::vector<Shown> by_method(const std::vector<Explanation>& explanations) {
+  std::vector<Shown> columns;
+  for (const auto& method : explanations.front().methods)
+    columns.push_back({&explanations.front(), &method});
+  return columns;
+}
+
+/// An image and the maps over it; the label is the true class, then each model's answer.
 GalleryRow overlays(const MaskedSet& data, const std::vector<Explanation>& explanations,
-                    std::int64_t row) {
+                    const std::vector<Shown>& columns, std::int64_t row) {
   const auto i = static_cast<std::size_t>(row);
   const auto& evaluation = explanations.front().evaluation;
   const auto name = [&](int c) { return evaluation.classes[static_cast<std::size_t>(c)]; };
@@ -167,40 +198,45 @@ GalleryRow overlays(const MaskedSet& data, const std::vector<Explanation>& expla
   const auto* bytes = mask.const_data_ptr<std::uint8_t>();
   const std::vector<std::uint8_t> inside(bytes, bytes + mask.numel());
   const Image image = to_image(data.set.images[row]);
-  GalleryRow result{name(evaluation.labels[i]), {image}};
-  for (const auto& e : explanations) {
-    if (e.explained[i] != evaluation.labels[i])
-      result.label += format("; %s: %s", e.model.c_str(), name(e.explained[i]).c_str());
-    for (const auto& method : e.methods)
-      result.images.push_back(outlined(overlay(image, values_of(method.maps[row])), inside));
-  }
+  GalleryRow result{name(evaluation.labels[i]) + ":", {image}};
+  for (const auto& e : explanations) result.label += " " + name(e.explained[i]);
+  for (const auto& column : columns)
+    result.images.push_back(outlined(overlay(image, values_of(column.maps->maps[row])), inside));
   return result;
+}
+
+void add_gallery(HtmlReport& page, const MaskedSet& data,
+                 const std::vector<Explanation>& explanations, const std::vector<Shown>& columns,
+                 bool right, const std::string& caption) {
+  std::vector<std::string> titles = {"image"};
+  for (const auto& column : columns) titles.push_back(named(*column.explanation, *column.maps));
+  std::vector<GalleryRow> rows;
+  for (const auto row : shown(data, explanations.front().evaluation, right))
+    rows.push_back(overlays(data, explanations, columns, row));
+  if (rows.empty()) {
+    page.paragraph(caption + " None.");
+    return;
+  }
+  const double scale = std::max(
+      0.25, std::round(4.0 * kPicture / static_cast<double>(data.set.images.size(2))) / 4);
+  page.gallery(titles, rows, caption, scale);
 }
 
 void add_overlays(HtmlReport& page, const MaskedSet& data,
                   const std::vector<Explanation>& explanations) {
-  std::vector<std::string> columns = {"image"};
-  each_method(explanations,
-              [&](const Explanation& e, const MethodMaps& m) { columns.push_back(named(e, m)); });
-  const double scale =
-      std::max(0.25, std::round(4.0 * kPicture / static_cast<double>(data.set.images.size(2))) / 4);
   page.heading("Overlays");
   page.paragraph(
       "Light is high: each map is scaled to its own largest value. The white line is the edge of "
-      "the lesion's mask. Images are the first of each class, not chosen; a row begins with the "
-      "true class, then come answers that differ from it.");
-  for (const bool right : {true, false}) {
-    std::vector<GalleryRow> rows;
-    for (const auto row : shown(data, explanations.front().evaluation, right))
-      rows.push_back(overlays(data, explanations, row));
-    const auto whose = explanations.front().model;
-    if (rows.empty())
-      page.paragraph(whose + (right ? " names no image rightly." : " names no image wrongly."));
-    else
-      page.gallery(columns, rows,
-                   right ? whose + " is right." : whose + " is wrong; maps are of its answer.",
-                   scale);
-  }
+      "the lesion's mask. Images are the first of each class, not chosen; beside them stand the "
+      "true class and the answer of each model. Maps are of the answers.");
+  const auto& first = explanations.front().model;
+  for (const bool right : {true, false})
+    add_gallery(page, data, explanations, side_by_side(explanations), right,
+                first + (right ? " is right." : " is wrong."));
+  page.heading(first + " by every method", 3);
+  for (const bool right : {true, false})
+    add_gallery(page, data, explanations, by_method(explanations), right,
+                right ? "Right answers." : "Wrong answers.");
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ TEST_CASE("explain: page and figures of two models") {
   write_explanations(folder / "out", data, found, options, "planted");
   const auto html = read_file(folder / "out" / "explain.html");
   const auto elements = fixtures::elements(html);
-  // Four right and one wrong, an image and six maps each.
-  CHECK(std::count(elements.begin(), elements.end(), "img") == 5 * 7);
+  // Four right and one wrong, each as image, two models and occlusion, then by four methods.
+  CHECK(std::count(elements.begin(), elements.end(), "img") == 5 * (4 + 5));
   CHECK_THAT(html, Contains("vit, rollout") && Contains("resnet, Grad-CAM") && Contains("planted"));
   CHECK_THAT(html, !Contains("nan"));
   const auto json = Json::read(folder / "out" / "explain.json");
