@@ -94,12 +94,19 @@ def write(out, name, config, outputs, library, text, inputs=None, weights=None):
 
 
 def timm_resnet(out, name, seed, odd, bottleneck):
-    from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+    from timm.models.resnet import BasicBlock, Bottleneck, ResNet, make_blocks
 
+    block = Bottleneck if bottleneck else BasicBlock
     kwargs = dict(layers=[1, 2, 1, 1] if odd else [1, 1, 1, 1],
                   channels=[4, 6, 6, 8] if bottleneck else [8, 10, 12, 16] if odd else [6, 8, 10, 12],
                   num_classes=5 if odd else 9)
-    model = randomise(ResNet(Bottleneck if bottleneck else BasicBlock, **kwargs), seed)
+    model = ResNet(block, **kwargs)
+    width = kwargs["channels"][0]  # timm's stem has 64 channels whatever the stages have
+    model.conv1 = torch.nn.Conv2d(3, width, 7, 2, 3, bias=False)
+    model.bn1 = torch.nn.BatchNorm2d(width)
+    for name_of, stage in make_blocks((block,) * 4, kwargs["channels"], kwargs["layers"], width)[0]:
+        setattr(model, name_of, stage)
+    randomise(model, seed)
     image = normal(seed, "image", 3, 3, 40, 64 if odd else 40)
     weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
     with torch.no_grad():
@@ -109,9 +116,8 @@ def timm_resnet(out, name, seed, odd, bottleneck):
         maps, logits = model.forward_features(image), model(image)
     outputs = dict(train_logits=trained, maps=maps, logits=logits, **running)
     config = dict(kwargs=dict(kwargs, bottleneck=bottleneck))
-    block = "bottleneck" if bottleneck else "basic"
     write(out, name, config, outputs, "timm",
-          f"timm's ResNet of {block} blocks: train_logits of the batch in training mode, the running\n"
+          f"timm's ResNet of {block.__name__}s behind a narrow stem: train_logits of the batch in training mode, the running\n"
           "statistics after it, then maps (forward_features) and logits in evaluation mode.",
           inputs=dict(image=image), weights=weights)
 
@@ -381,8 +387,8 @@ def scheduler_runs(scheduler):
 CASES = {
     "01a_timm_vit_cls": lambda *a: timm_vit(*a, "token"),
     "01b_timm_vit_avg": lambda *a: timm_vit(*a, "avg"),
-    "01c_timm_resnet": lambda *a: timm_resnet(*a, False),
-    "01d_timm_resnet_bottleneck": lambda *a: timm_resnet(*a, True),
+    "01c_resnet_basic": lambda *a: timm_resnet(*a, False),
+    "01d_resnet_bottleneck": lambda *a: timm_resnet(*a, True),
     "02_hf_vit": hf_vit,
     "04a_vae_sd": vae,
     "05a_unet2d_class": unet2d,
