@@ -70,8 +70,8 @@ void add_localisation(HtmlReport& page, const std::vector<Explanation>& explanat
                  .from_zero = false};
   each_method(explanations, [&](const Explanation& e, const MethodMaps& m) {
     const auto& all = m.localisation.all;
-    shares.push_back({named(e, m), share(all.share), share(all.area), points(all.gain),
-                      count(all.empty)});
+    shares.push_back(
+        {named(e, m), share(all.share), share(all.area), points(all.gain), count(all.empty)});
     pointing.push_back(
         {named(e, m), share(all.hit), share(all.near_area), correlation(m.agreement)});
     chart.bars.push_back({named(e, m), all.gain.mean, all.gain.lo, all.gain.hi});
@@ -124,8 +124,8 @@ void add_classes(HtmlReport& page, const std::vector<Explanation>& explanations)
       const auto& classes = method.localisation.classes;
       for (std::size_t c = 0; c < classes.size(); ++c) {
         if (rows.size() <= c)
-          rows.push_back(
-              {classes[c].name, count(classes[c].maps.images), percent(classes[c].recall)});
+          rows.push_back({classes[c].name + " (" + count(classes[c].maps.images) + ")",
+                          percent(classes[c].recall)});
         rows[c].push_back(points(classes[c].maps.gain));
         series.xs.push_back(classes[c].recall);
         series.ys.push_back(classes[c].maps.gain.mean);
@@ -217,8 +217,8 @@ void add_gallery(HtmlReport& page, const MaskedSet& data,
     page.paragraph(caption + " None.");
     return;
   }
-  const double scale = std::max(
-      0.25, std::round(4.0 * kPicture / static_cast<double>(data.set.images.size(2))) / 4);
+  const double scale =
+      std::max(0.25, std::round(4.0 * kPicture / static_cast<double>(data.set.images.size(2))) / 4);
   page.gallery(titles, rows, caption, scale);
 }
 

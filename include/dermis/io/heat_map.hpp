@@ -13,8 +13,8 @@ namespace dermis {
 using Colour = std::array<std::uint8_t, 3>;  ///< R, G, B
 
 /// The colour of `value` in 0..1 (clamped): Green's cubehelix (arXiv 1108.5083) from dark violet
-/// over blue and green to nearly white. Its luminance rises evenly with the value, so that the order of values is
-/// seen without a legend, in grey print and by the colour-blind.
+/// over blue and green to nearly white. Its luminance rises evenly with the value, so that the
+/// order of values is seen without a legend, in grey print and by the colour-blind.
 Colour heat_colour(double value);
 
 /// `image` in grey under the colours of `map`, row by row a value a pixel; 0 and below get the
