@@ -20,10 +20,14 @@ namespace {
 /// The cells right-aligned in columns, the first one left-aligned.
 template <class... Cells>
 std::string row(const std::string& first, const Cells&... cells) {
-  std::string line = first + std::string(first.size() < 12 ? 12 - first.size() : 0, ' ');
+  std::string line = first + std::string(first.size() < 28 ? 28 - first.size() : 0, ' ');
   for (const auto& cell : {text(cells)...})
     line += std::string(cell.size() < 14 ? 14 - cell.size() : 1, ' ') + cell;
   return line + '\n';
+}
+
+Program::RunPlan dermae_plan(const DermaeRecipe& recipe, std::int64_t classes) {
+  return {recipe.image_size, plan(recipe, classes)};
 }
 
 }  // namespace
@@ -136,18 +140,18 @@ int Program::decode_threads() const {
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-PhantomOptions Program::phantom_options(const DermaeRecipe& recipe) const {
+PhantomOptions Program::phantom_options(const PartsOptions& options) const {
   check_argument(labels.empty() && classes.empty() && lesions.empty(),
                  "[data] --labels, --classes and --lesions need --data FOLDER; the embedded "
                  "phantom has its own labels");
   return {.seed = seed,
-          .train_images = recipe.phantom_images,
-          .validation_lesions_per_class = recipe.phantom_validation_per_class,
-          .test_lesions_per_class = recipe.phantom_test_per_class,
-          .image_size = recipe.image_size};
+          .train_images = options.phantom_images,
+          .validation_lesions_per_class = options.phantom_validation_per_class,
+          .test_lesions_per_class = options.phantom_test_per_class,
+          .image_size = options.image_size};
 }
 
-LabelledImages Program::folder_images(const DermaeRecipe& recipe) const {
+LabelledImages Program::folder_images(const PartsOptions& options) const {
   FolderSource source{
       .images = data,
       .labels = labels,
@@ -156,7 +160,8 @@ LabelledImages Program::folder_images(const DermaeRecipe& recipe) const {
                  .lesions_csv = lesions,
                  .label_column = label_column},
       .preprocessing = preprocessing,
-      .image_size = recipe.image_size,
+      .image_size = options.image_size,
+      .fit = options.fit,
       .threads = decode_threads(),
       .find_duplicates = duplicates != "ignore"};
   if (!class_map.empty()) source.folder.class_map = read_class_map(class_map);
@@ -172,21 +177,20 @@ LabelledImages Program::folder_images(const DermaeRecipe& recipe) const {
   return images;
 }
 
-LabelledImages Program::images(const DermaeRecipe& recipe) const {
-  if (!data.empty()) return folder_images(recipe);
-  const auto parts = phantom_parts(phantom_options(recipe), decode_threads());
+LabelledImages Program::images(const PartsOptions& options) const {
+  if (!data.empty()) return folder_images(options);
+  const auto parts = phantom_parts(phantom_options(options), decode_threads());
   return {.set = concatenate(concatenate(parts.train, parts.validation), parts.test),
           .source = parts.source};
 }
 
-DataParts Program::parts(const DermaeRecipe& recipe) const {
-  const auto parts =
-      data.empty()
-          ? phantom_parts(phantom_options(recipe), decode_threads())
-          : split_parts(
-                folder_images(recipe),
-                {.validation = recipe.validation_share, .test = recipe.test_share, .seed = seed},
-                duplicates == "together");
+DataParts Program::parts(const PartsOptions& options) const {
+  const SplitOptions split{
+      .validation = options.validation_share, .test = options.test_share, .seed = seed};
+  const auto parts = options.split_by_image ? split_parts_by_image(images(options), split)
+                     : data.empty()
+                         ? phantom_parts(phantom_options(options), decode_threads())
+                         : split_parts(folder_images(options), split, duplicates == "together");
   std::cerr << text("parts: ", parts.train.size(), " training, ", parts.validation.size(),
                     " validation, ", parts.test.size(), " test images\n");
   if (const auto crossing = crossing_duplicates(parts); crossing > 0)
@@ -231,13 +235,13 @@ void Program::print(const Json& figures, const std::string& summary) const {
 }
 
 void Program::print_plan() const {
-  const auto r = recipe();
   const auto count =
       static_cast<std::int64_t>(classes.empty() ? phantom_classes().size() : classes.size());
+  const auto r = run_plan ? run_plan(count) : dermae_plan(recipe(), count);
   std::string table =
       row("stage", "steps", "batch", "image passes", "lr for 256", "parameters", "state, GB");
   Json stages = Json::array();
-  for (const auto& stage : plan(r, count)) {
+  for (const auto& stage : r.stages) {
     const auto passes = stage.steps * stage.batch_size;
     const double rate = stage.learning_rate * 256 / static_cast<double>(stage.batch_size);
     stages.push_back(Json::object({{"stage", stage.stage},

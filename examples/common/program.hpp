@@ -31,17 +31,27 @@ struct Program {
 
   DermaeRecipe recipe() const;  ///< preset, then --config, then --image-size; validated
   DermaeRecipe recipe(const std::filesystem::path& config) const;  ///< with another --config
-  LabelledImages images(const DermaeRecipe& recipe) const;  ///< --data or the phantom, not split
-  DataParts parts(const DermaeRecipe& recipe) const;        ///< the same, split
+  LabelledImages images(const PartsOptions& options) const;  ///< --data or the phantom, not split
+  DataParts parts(const PartsOptions& options) const;        ///< the same, split
+  LabelledImages images(const DermaeRecipe& r) const { return images(parts_options(r)); }
+  DataParts parts(const DermaeRecipe& r) const { return parts(parts_options(r)); }
   PixelSet training_images(
       const DataParts& parts) const;  ///< the training part and, with --synthetic, those images
   /// The images in --synthetic; refused if their generator has seen the validation or test part.
   PixelSet synthetic_images(const DataParts& parts) const;
   /// Synthetic images through the compression of the real ones in --data; the phantom's has none.
   PixelSet recompressed(const PixelSet& images, const DataParts& parts) const;
-  PhantomOptions phantom_options(const DermaeRecipe& recipe) const;  ///< without --data
+  PhantomOptions phantom_options(const PartsOptions& options) const;  ///< without --data
   StageContext context() const;                                      ///< creates --out
   int decode_threads() const;  ///< threads for decoding images
+
+  /// What a run would do, for --dry-run.
+  struct RunPlan {
+    std::int64_t image_size = 0;
+    std::vector<StagePlan> stages;
+  };
+  /// Of a program that has another recipe than DerMAE's: its plan for so many classes.
+  std::function<RunPlan(std::int64_t classes)> run_plan;
 
   CLI::App app;
   std::filesystem::path data, labels, lesions, class_map, out, config, synthetic;
@@ -55,7 +65,7 @@ struct Program {
        json = false;
 
  private:
-  LabelledImages folder_images(const DermaeRecipe& recipe) const;
+  LabelledImages folder_images(const PartsOptions& options) const;
   void print_plan() const;
 };
 

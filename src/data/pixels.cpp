@@ -18,6 +18,16 @@
 #include "dermis/core/progress.hpp"
 
 namespace dermis {
+
+std::string name(Fit fit) {
+  return fit == Fit::CenterSquare ? "center_square" : "squash";
+}
+
+void from_name(Fit& fit, const std::string& text) {
+  check_argument(text == "center_square" || text == "squash",
+                 "[pixels] expected fit center_square or squash, got ", text);
+  fit = text == "squash" ? Fit::Squash : Fit::CenterSquare;
+}
 namespace {
 
 constexpr int64_t kChannels = 3;

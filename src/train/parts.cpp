@@ -31,7 +31,7 @@ LabelledImages load_folder(const FolderSource& source) {
   images.set = load_pixels(data, source.image_size,
                            {.threads = source.threads,
                             .report = &images.report,
-                            .square = {.preprocessing = source.preprocessing}});
+                            .square = {.preprocessing = source.preprocessing, .fit = source.fit}});
   auto folder = std::filesystem::absolute(source.images).lexically_normal();
   if (folder.filename().empty()) folder = folder.parent_path();
   images.source = folder.filename().string();
@@ -55,6 +55,21 @@ DataParts split_parts(const LabelledImages& images, SplitOptions split,
                         keep_duplicates_together ? ", patient and near-duplicate" : " and patient",
                         ", stratified by class; validation ", split.validation, ", test ",
                         split.test, ", seed ", split.seed),
+          .report = images.report,
+          .duplicates = place_duplicates(images.set.samples, images.duplicates, indices)};
+}
+
+DataParts split_parts_by_image(const LabelledImages& images, const SplitOptions& split) {
+  auto apart = images.set;  // shares the pixels
+  for (auto& sample : apart.samples) sample.lesion = sample.patient = "";
+  const auto indices = grouped_stratified_split(apart.dataset(), split);
+  return {.train = images.set.subset(indices.train),
+          .validation = images.set.subset(indices.validation),
+          .test = images.set.subset(indices.test),
+          .source = images.source,
+          .split = text("by image, so that views of one lesion lie in several parts, stratified by "
+                        "class; validation ",
+                        split.validation, ", test ", split.test, ", seed ", split.seed),
           .report = images.report,
           .duplicates = place_duplicates(images.set.samples, images.duplicates, indices)};
 }

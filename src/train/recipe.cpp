@@ -154,6 +154,15 @@ DermaeRecipe paper() {
 
 }  // namespace
 
+PartsOptions parts_options(const DermaeRecipe& r) {
+  return {.image_size = r.image_size,
+          .phantom_images = r.phantom_images,
+          .phantom_validation_per_class = r.phantom_validation_per_class,
+          .phantom_test_per_class = r.phantom_test_per_class,
+          .validation_share = r.validation_share,
+          .test_share = r.test_share};
+}
+
 DermaeRecipe dermae_recipe(const std::string& preset) {
   if (preset == "demo") return demo();
   if (preset == "study") return study();

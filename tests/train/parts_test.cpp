@@ -82,3 +82,24 @@ TEST_CASE("parts: classes with few real images are named") {
   REQUIRE(few_images(set, 12).size() == 1);
   CHECK_THAT(few_images(set, 12)[0], Contains("class NV has 0 to train on, below 12"));
 }
+
+TEST_CASE("parts: by image, views of a lesion lie in several parts and keep its name") {
+  const test::ScratchFolder scratch;
+  write_images(scratch.path());
+  auto images = load_folder(source(scratch.path()));
+  for (std::size_t i = 0; i < images.set.samples.size(); ++i)
+    images.set.samples[i].lesion = text("lesion", images.set.samples[i].label, i / 8);
+  const SplitOptions split{.validation = 0.25, .test = 0.25, .seed = 1};
+  const auto spread = [](const DataParts& parts) {
+    int shared = 0;
+    for (const auto& sample : parts.test.samples)
+      for (const auto& other : parts.train.samples) shared += sample.lesion == other.lesion;
+    return shared;
+  };
+  const auto by_image = split_parts_by_image(images, split);
+  CHECK(by_image.train.size() + by_image.validation.size() + by_image.test.size() == 24);
+  CHECK(spread(by_image) > 0);
+  CHECK_FALSE(by_image.test.samples[0].lesion.empty());
+  CHECK(spread(split_parts(images, split)) == 0);
+  CHECK_THAT(by_image.split, Contains("by image"));
+}

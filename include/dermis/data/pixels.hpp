@@ -43,6 +43,8 @@ enum class Fit {
   Squash,  ///< resize both sides alike: leaks the aspect ratio, which in ISIC data tells source and
            ///< class
 };
+std::string name(Fit fit);
+void from_name(Fit& fit, const std::string& text);
 
 /// How an image of any size becomes one of `size` x `size` pixels.
 struct SquareOptions {

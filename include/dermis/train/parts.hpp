@@ -2,6 +2,9 @@
 /// \file
 /// Training, validation and test parts in memory, from the phantom or from a user's folder.
 
+#include <concepts>
+#include <type_traits>
+
 #include "dermis/core/json.hpp"
 #include "dermis/data/duplicates.hpp"
 #include "dermis/data/isic.hpp"
@@ -11,6 +14,31 @@
 
 namespace dermis {
 
+/// Which images, and how they are divided.
+struct PartsOptions {
+  std::int64_t image_size = 64;                    ///< pixels
+  std::int64_t phantom_images = 2000;              ///< training images, where there are no others
+  std::int64_t phantom_validation_per_class = 40;  ///< lesions
+  std::int64_t phantom_test_per_class = 200;       ///< lesions
+  double validation_share = 0.15, test_share = 0.25;  ///< of a user's folder
+  Fit fit = Fit::CenterSquare;
+  bool split_by_image = false;  ///< see split_parts_by_image; the phantom then is pooled and split
+                                ///< too
+};
+
+template <class Self, class Visitor>
+requires std::same_as<std::remove_const_t<Self>, PartsOptions>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("image_size", o.image_size);
+  visit("phantom_images", o.phantom_images);
+  visit("phantom_validation_per_class", o.phantom_validation_per_class);
+  visit("phantom_test_per_class", o.phantom_test_per_class);
+  visit("validation_share", o.validation_share);
+  visit("test_share", o.test_share);
+  visit("fit", o.fit);
+  visit("split_by_image", o.split_by_image);
+}
+
 /// A user's folder of labelled images, and what is done to them.
 struct FolderSource {
   std::filesystem::path images;
@@ -18,6 +46,7 @@ struct FolderSource {
   FolderOptions folder = {};
   DermoscopyOptions preprocessing = {};
   std::int64_t image_size = 64;  ///< pixels
+  Fit fit = Fit::CenterSquare;
   int threads = 1;
   bool find_duplicates = true;  ///< near-duplicates among the squared images (data/duplicates.hpp)
 };
@@ -52,6 +81,11 @@ DataParts phantom_parts(const PhantomOptions& options, int threads);
 /// Splits by lesion and patient, and with `keep_duplicates_together` by near-duplicate too.
 DataParts split_parts(const LabelledImages& images, SplitOptions split,
                       bool keep_duplicates_together = true);
+
+/// Splits by image, as if no two showed the same lesion: what some published figures rest on, and
+/// what flatters them, since views of one lesion then lie in several parts. The images keep their
+/// lesions.
+DataParts split_parts_by_image(const LabelledImages& images, const SplitOptions& split);
 
 /// A line for each class with fewer than `minimum` real images in `training`: too few to learn it
 /// from scratch.

@@ -5,6 +5,7 @@
 #include "dermis/train/distillation.hpp"
 #include "dermis/train/generator.hpp"
 #include "dermis/train/masked.hpp"
+#include "dermis/train/parts.hpp"
 
 namespace dermis {
 
@@ -48,6 +49,9 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("teacher", o.teacher);
   visit("student", o.student);
 }
+
+/// The data of a recipe.
+PartsOptions parts_options(const DermaeRecipe& recipe);
 
 /// demo: under 25 minutes on two cores. study: about 90 minutes, long enough for the classifiers to
 /// converge. paper: the published sizes (LDM KL-f4 and cin256's UNet at 256 px, ViT-H/14 by MAE
