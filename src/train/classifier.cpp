@@ -148,17 +148,20 @@ Json to_json(const Evaluation& e) {
                        {"confusion", confusion}});
 }
 
-double batch_one_latency_ms(const Classifier& classifier, int repeats) {
+double latency_ms(const Classifier& classifier, std::int64_t batch_size, int repeats) {
+  check_argument(batch_size >= 1 && repeats >= 1,
+                 "[classifier] expected batch_size and repeats of at least 1, got ", batch_size,
+                 " and ", repeats);
   torch::NoGradGuard no_grad;
   auto model = classifier.model;
   model->eval();
   const auto& o = model->options;
-  const auto image =
-      torch::zeros({1, o.in_channels, o.image_size, o.image_size}, model->cls_token.options());
+  const auto images = torch::zeros({batch_size, o.in_channels, o.image_size, o.image_size},
+                                   model->cls_token.options());
   std::vector<double> times;
   for (int i = -5; i < repeats; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    model->forward(image);
+    model->forward(images);
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     if (i >= 0) times.push_back(elapsed.count());

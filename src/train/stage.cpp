@@ -52,6 +52,7 @@ TrainOptions train_options(const StageSchedule& schedule, const StageContext& co
           .learning_rate = schedule.learning_rate,
           .minimum_learning_rate = schedule.minimum_learning_rate,
           .warmup_steps = schedule.warmup_steps,
+          .decay = schedule.decay,
           .beta1 = schedule.beta1,
           .beta2 = schedule.beta2,
           .clip_norm = schedule.clip_norm,
@@ -121,6 +122,13 @@ std::string fingerprint(const PixelSet& set) {
                      fingerprint(StateDict{{"images", set.images}, {"labels", set.labels}}));
 }
 
+std::vector<std::int64_t> view_keys(const PixelSet& set, const Batch& batch) {
+  std::vector<std::int64_t> keys;
+  keys.reserve(batch.draws.size());
+  for (const auto& draw : batch.draws) keys.push_back(draw.epoch * set.size() + draw.index);
+  return keys;
+}
+
 at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptions& options,
                      std::uint64_t seed, const std::string& purpose, at::Device device) {
   return augmented(set, batch, RecipeOptions{.recipe = Recipe::Lesion, .lesion = options}, seed,
@@ -129,11 +137,8 @@ at::Tensor augmented(const PixelSet& set, const Batch& batch, const AugmentOptio
 
 at::Tensor augmented(const PixelSet& set, const Batch& batch, const RecipeOptions& options,
                      std::uint64_t seed, const std::string& purpose, at::Device device) {
-  std::vector<std::int64_t>
-      keys;  // draws of one batch may belong to different passes: the pair becomes one key
-  keys.reserve(batch.draws.size());
-  for (const auto& draw : batch.draws) keys.push_back(draw.epoch * set.size() + draw.index);
-  return augment(set.images.index_select(0, batch.indices), options, seed, purpose, 0, keys)
+  return augment(set.images.index_select(0, batch.indices), options, seed, purpose, 0,
+                 view_keys(set, batch))
       .to(device);
 }
 

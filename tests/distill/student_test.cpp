@@ -122,6 +122,11 @@ TEST_CASE("student: starts as the chosen teacher layers") {
   CHECK(at::equal(all->forward(x), teacher->forward(x)));
   CHECK(alternate_layers(12) == std::vector<std::int64_t>{0, 2, 4, 6, 8, 10});
   CHECK(first_layers(3) == std::vector<std::int64_t>{0, 1, 2});
+  CHECK(spread_layers(12, 6) == std::vector<std::int64_t>{0, 2, 4, 7, 9, 11});  // DistilBERT's
+  CHECK(spread_layers(6, 3) == std::vector<std::int64_t>{0, 3, 5});
+  CHECK(spread_layers(4, 4) == first_layers(4));
+  CHECK(spread_layers(5, 1) == std::vector<std::int64_t>{0});
+  CHECK_THROWS_WITH(spread_layers(4, 5), Catch::Contains("1 to 4 layers to keep, got 5"));
   CHECK_THROWS_WITH(student_from_layers(teacher, {0, 4}), Catch::Contains("0..3, got 4"));
   CHECK_THROWS_WITH(student_from_layers(teacher, {2, 1}), Catch::Contains("ascending"));
   CHECK_THROWS_WITH(student_from_layers(teacher, {}), Catch::Contains("at least one"));
@@ -150,4 +155,50 @@ TEST_CASE("distillation losses: soft cross-entropy, masked tokens, class weights
   CHECK(hidden_cosine(ours, theirs, mask(1, 0)).item<double>() == Approx(0).margin(1e-9));
   CHECK_THROWS_WITH(hidden_cosine(ours, theirs, torch::ones({2, 2})),
                     Catch::Contains("mask of shape [1, 2], got [2, 2]"));
+}
+
+TEST_CASE("distiller: the cosine over the class token alone is that of two vectors an image") {
+  ViT teacher(sized(16, 3, 4)), student(sized(16, 2, 8));  // other token grids
+  auto loss = skindistilvit_text_loss();
+  loss.hidden_tokens = HiddenTokens::Class;
+  Distiller distiller(student, teacher, loss);
+  const auto x = images();
+  const auto answers = distiller->ask_teacher(x);
+  CHECK(answers.hidden.sizes() == at::IntArrayRef({2, 1, 16}));
+  const auto terms = distiller->forward(x, labels());
+  const auto token = [&](ViT vit) {
+    return vit->forward_features(x, {.hidden_states = true}).hidden_states.back().select(1, 0);
+  };
+  teacher->eval();
+  const auto a = token(student), b = token(teacher);
+  const auto cosine = (a * b).sum(-1) / (a.norm(2, -1) * b.norm(2, -1));
+  CHECK(terms.hidden_cosine.item<double>() ==
+        Approx(1 - cosine.mean().item<double>()).epsilon(1e-4));
+  CHECK(terms.total.item<double>() ==
+        Approx((terms.kl + terms.cross_entropy + terms.hidden_cosine).item<double>()));
+
+  // d/da of 1 - cos(a, b) is (cos a / |a|^2 - b / (|a| |b|)) / B.
+  auto ours = torch::randn({2, 1, 16}).requires_grad_();
+  const auto theirs = torch::randn({2, 1, 16});
+  hidden_cosine(ours, theirs).backward();
+  const auto na = ours.norm(2, -1, true), nb = theirs.norm(2, -1, true);
+  const auto cos = (ours * theirs).sum(-1, true) / (na * nb);
+  CHECK(at::allclose(ours.grad(), (cos * ours / na.square() - theirs / (na * nb)) / 2, 1e-4, 1e-6));
+
+  loss.hidden_tokens = HiddenTokens::All;
+  CHECK_THROWS_WITH(Distiller(student, teacher, loss), Catch::Contains("hidden_projection"));
+  HiddenTokens tokens{};
+  CHECK_THROWS_WITH(from_name(tokens, "some"), Catch::Contains("all or class, got some"));
+}
+
+TEST_CASE("distillation losses: gradients for the student in closed form") {
+  const auto t = torch::randn({3, 4}), y = torch::tensor({0, 3, 1}, torch::kLong);
+  auto s = torch::randn({3, 4}).requires_grad_();
+  const DistillationOptions options{
+      .temperature = 3, .kl = 0.7, .cross_entropy = 0.4, .logit_mse = 0.2};
+  distillation_terms(options, s, t, y).total.backward();
+  const auto softened = 3 * (at::softmax(s / 3, -1) - at::softmax(t / 3, -1));  // T^2 / T
+  const auto hard = at::softmax(s, -1) - at::one_hot(y, 4);
+  CHECK(at::allclose(s.grad(), (0.7 * softened + 0.4 * hard + 0.2 * 2 * (s - t)) / 3, 1e-4, 1e-6));
+  CHECK_FALSE(distillation_terms({.kl = 0, .cross_entropy = 0}, s, t, y).total.defined());
 }

@@ -117,7 +117,7 @@ TEST_CASE("latents: a damaged file is computed anew, with a warning") {
   write_text(path, "");
   check_mended(path.string());
   write_tensors(path, {{"latents", latents}});
-  check_mended("its metadata lack dermis.latents_of");
+  check_mended("its metadata lack dermis.cache_of");
 }
 
 TEST_CASE("latents: what cannot be is refused") {

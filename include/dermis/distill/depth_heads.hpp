@@ -3,6 +3,8 @@
 /// A ViT that answers at every depth (SkinDistilViT's FCViT and FCViTProbs, arXiv 2308.08669), and
 /// what its levels learn from.
 
+#include <string>
+
 #include "dermis/distill/losses.hpp"
 #include "dermis/models/vit.hpp"
 
@@ -13,6 +15,14 @@ enum class DepthHeadUse {
   Own,  ///< FCViT: one head a level
   Last  ///< FCViTProbs: the last level's head at every depth; the others stay as they are
 };
+inline std::string name(DepthHeadUse use) {
+  return use == DepthHeadUse::Own ? "own" : "last";
+}
+inline void from_name(DepthHeadUse& use, const std::string& text) {
+  check_argument(text == "own" || text == "last", "[depth vit] expected heads own or last, got ",
+                 text);
+  use = text == "own" ? DepthHeadUse::Own : DepthHeadUse::Last;
+}
 
 /// A ViT with a linear head after every block. The features of a level are the class token,
 /// normalised by the next block's norm1, those of the last level by the final norm, as
@@ -85,20 +95,25 @@ inline at::Tensor depth_cross_entropy(const at::Tensor& logits, const at::Tensor
   return at::stack(terms);
 }
 
-/// FCViTProbs' loss: cross-entropy of the last level plus `weight` times the sum over the `levels`
-/// levels below it of KL(softmax(level above), held fixed || softmax(level)).
-/// logits: [L, B, C], first level first; levels in 0..L - 1.
-inline at::Tensor depth_agreement_loss(const at::Tensor& logits, const at::Tensor& labels,
-                                       std::int64_t levels, double weight = 50) {
+/// Sum over the `levels` levels below the last of KL(softmax(level above), held fixed ||
+/// softmax(level)). logits: [L, B, C], first level first; levels in 0..L - 1.
+inline at::Tensor depth_agreement(const at::Tensor& logits, std::int64_t levels) {
   check_argument(logits.dim() == 3, "[depth vit] expected logits [levels, B, C], got ",
                  shape_text(logits));
   const auto last = logits.size(0) - 1;
   check_argument(levels >= 0 && levels <= last, "[depth vit] expected 0 to ", last,
                  " levels below the last, got ", levels);
-  auto loss = cross_entropy(logits[last], labels);
+  auto sum = at::zeros({}, logits.options());
   for (auto level = last - 1; level >= last - levels; --level)
-    loss = loss + weight * softened_kl(logits[level], logits[level + 1].detach(), 1.0);
-  return loss;
+    sum = sum + softened_kl(logits[level], logits[level + 1].detach(), 1.0);
+  return sum;
+}
+
+/// FCViTProbs' loss: cross-entropy of the last level plus `weight` times depth_agreement.
+inline at::Tensor depth_agreement_loss(const at::Tensor& logits, const at::Tensor& labels,
+                                       std::int64_t levels, double weight = 50) {
+  const auto agreement = depth_agreement(logits, levels);
+  return cross_entropy(logits[logits.size(0) - 1], labels) + weight * agreement;
 }
 
 }  // namespace dermis

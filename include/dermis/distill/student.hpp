@@ -25,6 +25,17 @@ inline void from_name(HiddenProjection& projection, const std::string& text) {
   projection = text == "linear" ? HiddenProjection::Linear : HiddenProjection::None;
 }
 
+/// Which tokens the cosine of hidden states is taken over.
+enum class HiddenTokens { All, Class };
+inline std::string name(HiddenTokens tokens) {
+  return tokens == HiddenTokens::Class ? "class" : "all";
+}
+inline void from_name(HiddenTokens& tokens, const std::string& text) {
+  check_argument(text == "all" || text == "class",
+                 "[distill] expected hidden_tokens all or class, got ", text);
+  tokens = text == "class" ? HiddenTokens::Class : HiddenTokens::All;
+}
+
 /// Weights of the terms. DerMAE: alpha T^2 KL + (1 - alpha) CE is kl = alpha, cross_entropy = 1 -
 /// alpha (dermae_loss()).
 struct DistillationOptions {
@@ -32,8 +43,8 @@ struct DistillationOptions {
   double kl = 0.5;             ///< of T^2 KL(teacher || student)
   double cross_entropy = 0.5;  ///< against the labels
   double logit_mse = 0.0;      ///< of the squared logit difference
-  double hidden_cosine =
-      0.0;  ///< of 1 - cos between the last hidden states (before the final norm), all tokens
+  double hidden_cosine = 0.0;  ///< of 1 - cos between the last hidden states (before the norm)
+  HiddenTokens hidden_tokens = HiddenTokens::All;  ///< that the cosine is taken over
   HiddenProjection hidden_projection = HiddenProjection::None;
 };
 
@@ -45,6 +56,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("cross_entropy", o.cross_entropy);
   visit("logit_mse", o.logit_mse);
   visit("hidden_cosine", o.hidden_cosine);
+  visit("hidden_tokens", o.hidden_tokens);
   visit("hidden_projection", o.hidden_projection);
 }
 
@@ -61,6 +73,55 @@ inline DistillationOptions skindistilvit_loss() {
   return {.temperature = 2.0, .kl = 0.5, .cross_entropy = 1.0, .logit_mse = 0.25};
 }
 
+/// As SkinDistilViT's text has it: cross-entropy, softened KL at T = 2 and the cosine of hidden
+/// states, alike.
+inline DistillationOptions skindistilvit_text_loss() {
+  return {.temperature = 2.0, .kl = 1.0, .cross_entropy = 1.0, .hidden_cosine = 1.0};
+}
+
+/// What a teacher says of a batch.
+struct TeacherAnswers {
+  at::Tensor logits;  ///< [B, C]
+  at::Tensor hidden;  ///< its last hidden state [B, 1 + N, D], or of that the class token
+                      ///< [B, 1, D]; undefined where no term asks for it
+};
+
+/// The terms of the loss; those with weight 0 are undefined.
+struct DistillationTerms {
+  at::Tensor total, kl, cross_entropy, logit_mse, hidden_cosine;
+
+  /// Adds `weight` times value() to the total and keeps it as `term`; does nothing for weight 0.
+  template <class Value>
+  void add(at::Tensor DistillationTerms::*term, double weight, Value&& value) {
+    if (weight == 0) return;
+    this->*term = value();
+    const auto weighted = this->*term * weight;
+    total = total.defined() ? total + weighted : weighted;
+  }
+};
+
+/// The terms that compare logits [B, C] with those of a teacher (may be undefined where no term
+/// needs them) and with labels int64 [B].
+inline DistillationTerms distillation_terms(const DistillationOptions& options,
+                                            const at::Tensor& logits, const at::Tensor& teacher,
+                                            const at::Tensor& labels) {
+  DistillationTerms terms;
+  terms.add(&DistillationTerms::kl, options.kl,
+            [&] { return softened_kl(logits, teacher, options.temperature); });
+  terms.add(&DistillationTerms::cross_entropy, options.cross_entropy,
+            [&] { return cross_entropy(logits, labels); });
+  terms.add(&DistillationTerms::logit_mse, options.logit_mse,
+            [&] { return logit_mse(logits, teacher); });
+  return terms;
+}
+
+/// A copy of `teacher` that is not trained: in evaluation mode, without gradients.
+inline ViT locked(const ViT& teacher) {
+  ViT copy(std::dynamic_pointer_cast<ViTImpl>(teacher->clone()));
+  freeze(*copy);
+  return copy;
+}
+
 /// The distillation loss with its teacher, which is locked: no gradient, never out of evaluation
 /// mode, not part of the state dict. Registered children: `student`, and `projection` where one is
 /// trained.
@@ -68,9 +129,8 @@ class DistillerImpl : public torch::nn::Module {
  public:
   DistillerImpl(ViT student_, ViT teacher, const DistillationOptions& options_,
                 const ParameterOptions& parameters = {})
-      : options(options_), teacher_(std::dynamic_pointer_cast<ViTImpl>(teacher->clone())) {
+      : options(options_), teacher_(locked(teacher).ptr()) {
     student = register_module("student", student_);
-    freeze(*teacher_);
     const auto& s = student->options;
     const auto& t = teacher_->options;
     check_argument(s.num_classes == t.num_classes && s.num_classes > 0,
@@ -83,49 +143,40 @@ class DistillerImpl : public torch::nn::Module {
     if (options.hidden_projection == HiddenProjection::Linear) {
       projection = register_module("projection", Linear(s.dim, t.dim, true, parameters));
     } else {
-      check_argument(s.dim == t.dim && s.patches() == t.patches(),
+      const bool one_token = options.hidden_tokens == HiddenTokens::Class;
+      check_argument(s.dim == t.dim && (one_token || s.patches() == t.patches()),
                      "[distill] hidden states differ: student ", s.patches(), " patches of width ",
                      s.dim, ", teacher ", t.patches(), " patches of width ", t.dim,
                      "; set hidden_projection to linear or hidden_cosine to 0");
     }
   }
 
-  /// The terms of the loss; those with weight 0 are undefined.
-  struct Terms {
-    at::Tensor total, kl, cross_entropy, logit_mse, hidden_cosine;
-  };
-
   /// images [B, C, S, S], labels int64 [B] -> loss.
-  Terms forward(const at::Tensor& images, const at::Tensor& labels,
-                const std::optional<at::Generator>& generator = {}) {
-    const bool hidden = options.hidden_cosine != 0;
-    ViTFeatures theirs;
-    at::Tensor their_logits;
-    {
-      torch::NoGradGuard no_grad;
-      theirs = teacher_->forward_features(images, {.hidden_states = hidden});
-      their_logits = teacher_->classify(theirs.pooled);
-    }
-    const auto ours = student->forward_features(images, {.hidden_states = hidden}, generator);
-    const auto logits = student->classify(ours.pooled);
+  DistillationTerms forward(const at::Tensor& images, const at::Tensor& labels,
+                            const std::optional<at::Generator>& generator = {}) {
+    return forward(images, labels, ask_teacher(images), generator);
+  }
 
-    Terms terms;
-    std::vector<at::Tensor> weighted;
-    const auto add = [&](at::Tensor& term, double weight, auto&& value) {
-      if (weight == 0) return;
-      term = value();
-      weighted.push_back(term * weight);
-    };
-    add(terms.kl, options.kl,
-        [&] { return softened_kl(logits, their_logits, options.temperature); });
-    add(terms.cross_entropy, options.cross_entropy, [&] { return cross_entropy(logits, labels); });
-    add(terms.logit_mse, options.logit_mse, [&] { return logit_mse(logits, their_logits); });
-    add(terms.hidden_cosine, options.hidden_cosine, [&] {
-      return hidden_cosine(match(ours.hidden_states.back()), theirs.hidden_states.back());
-    });
-    check_argument(!weighted.empty(), "[distill] expected at least one term with a weight above 0");
-    terms.total = at::stack(weighted).sum();
+  /// The same with what ask_teacher answered to these images.
+  DistillationTerms forward(const at::Tensor& images, const at::Tensor& labels,
+                            const TeacherAnswers& theirs,
+                            const std::optional<at::Generator>& generator = {}) {
+    const auto ours =
+        student->forward_features(images, {.hidden_states = options.hidden_cosine != 0}, generator);
+    auto terms = distillation_terms(options, student->classify(ours.pooled), theirs.logits, labels);
+    terms.add(&DistillationTerms::hidden_cosine, options.hidden_cosine,
+              [&] { return hidden_cosine(match(compared(ours)), theirs.hidden); });
+    check_argument(terms.total.defined(),
+                   "[distill] expected at least one term with a weight above 0");
     return terms;
+  }
+
+  /// What the teacher says of images [B, C, S, S], as far as the loss needs it.
+  TeacherAnswers ask_teacher(const at::Tensor& images) const {
+    torch::NoGradGuard no_grad;
+    const bool hidden = options.hidden_cosine != 0;
+    const auto features = teacher_->forward_features(images, {.hidden_states = hidden});
+    return {teacher_->classify(features.pooled), hidden ? compared(features) : at::Tensor()};
   }
 
   const ViT teacher() const { return ViT(teacher_); }
@@ -135,12 +186,18 @@ class DistillerImpl : public torch::nn::Module {
   Linear projection{nullptr};  ///< student width -> teacher width; empty unless asked for
 
  private:
-  /// Brings the student's tokens [B, 1 + N, D] to the teacher's grid and width.
+  /// The tokens of the last hidden state that the cosine is taken over: [B, 1 + N, D] or [B, 1, D].
+  at::Tensor compared(const ViTFeatures& features) const {
+    const auto& last = features.hidden_states.back();
+    return options.hidden_tokens == HiddenTokens::Class ? last.slice(1, 0, 1) : last;
+  }
+
+  /// Brings the student's tokens [B, 1 + N, D] (or [B, 1, D]) to the teacher's grid and width.
   at::Tensor match(const at::Tensor& tokens) {
     if (!projection) return tokens;
     const auto from = student->options.grid(), to = teacher_->options.grid();
     auto x = projection->forward(tokens);  // [B, 1 + N, D']
-    if (from == to) return x;
+    if (from == to || options.hidden_tokens == HiddenTokens::Class) return x;
     const auto grid = x.slice(1, 1).transpose(1, 2).reshape({x.size(0), x.size(2), from, from});
     const auto resized = at::upsample_bilinear2d(grid, {to, to}, false).flatten(2).transpose(1, 2);
     return at::cat({x.slice(1, 0, 1), resized}, 1);  // [B, 1 + N', D']
@@ -161,6 +218,17 @@ inline std::vector<std::int64_t> first_layers(std::int64_t count) {
 inline std::vector<std::int64_t> alternate_layers(std::int64_t depth) {
   std::vector<std::int64_t> layers;
   for (std::int64_t i = 0; i < depth; i += 2) layers.push_back(i);
+  return layers;
+}
+
+/// `count` layers of `depth`, evenly spread from the first to the last: of 12 layers and 6 to keep
+/// 0, 2, 4, 7, 9 and 11, DistilBERT's (extract_distilbert.py).
+inline std::vector<std::int64_t> spread_layers(std::int64_t depth, std::int64_t count) {
+  check_argument(count >= 1 && count <= depth, "[distill] expected 1 to ", depth,
+                 " layers to keep, got ", count);
+  std::vector<std::int64_t> layers;
+  for (std::int64_t i = 0; i < count; ++i)  // rounded to the nearest
+    layers.push_back(count == 1 ? 0 : (2 * i * (depth - 1) + count - 1) / (2 * (count - 1)));
   return layers;
 }
 

@@ -105,8 +105,12 @@ inline Evaluation evaluate(const Classifier& classifier, const PixelSet& set) {
 /// confusion.
 Json to_json(const Evaluation& evaluation);
 
-/// Median milliseconds for one image, after warm-up, with the threads LibTorch has now.
-double batch_one_latency_ms(const Classifier& classifier, int repeats = 50);
+/// Median milliseconds for a batch of `batch_size` images, after warm-up, with the threads LibTorch
+/// has now.
+double latency_ms(const Classifier& classifier, std::int64_t batch_size, int repeats = 50);
+inline double batch_one_latency_ms(const Classifier& classifier) {
+  return latency_ms(classifier, 1);
+}
 
 /// A ViT file with classes and normalisation; load_classifier throws std::runtime_error on any
 /// other file.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <string>
 
 #include "dermis/core/check.hpp"
 
@@ -13,6 +14,18 @@ namespace dermis {
 
 /// How the learning rate goes from its top to its minimum after the warm-up.
 enum class Decay { Cosine, Linear, Constant };
+
+inline std::string name(Decay decay) {
+  return decay == Decay::Cosine ? "cosine" : decay == Decay::Linear ? "linear" : "constant";
+}
+inline void from_name(Decay& decay, const std::string& text) {
+  for (const auto candidate : {Decay::Cosine, Decay::Linear, Decay::Constant}) {
+    if (name(candidate) != text) continue;
+    decay = candidate;
+    return;
+  }
+  check_argument(false, "[schedule] expected decay cosine, linear or constant, got ", text);
+}
 
 struct LearningRateOptions {
   double learning_rate = 1e-3;    ///< at the end of the warm-up

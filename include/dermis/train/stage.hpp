@@ -17,7 +17,7 @@
 
 namespace dermis {
 
-/// Length and optimizer of a stage (AdamW, warm-up, cosine).
+/// Length and optimizer of a stage (AdamW, warm-up, decay).
 struct StageSchedule {
   std::int64_t steps = 1000;
   std::int64_t batch_size = 64;
@@ -25,6 +25,7 @@ struct StageSchedule {
   double learning_rate = 1e-3;  ///< reached after the warm-up
   double minimum_learning_rate = 0;
   std::int64_t warmup_steps = 50;
+  Decay decay = Decay::Cosine;
   double weight_decay = 0.05;
   double beta1 = 0.9;  ///< 0.5 is usual against a discriminator
   double beta2 = 0.999;
@@ -47,6 +48,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("learning_rate", o.learning_rate);
   visit("minimum_learning_rate", o.minimum_learning_rate);
   visit("warmup_steps", o.warmup_steps);
+  visit("decay", o.decay);
   visit("weight_decay", o.weight_decay);
   visit("beta1", o.beta1);
   visit("beta2", o.beta2);
@@ -95,7 +97,9 @@ struct StageContext {
   bool resume = false;  ///< finished stages are loaded, an interrupted one goes on
   bool bf16 = false;    ///< bfloat16 autocast in training
   bool progress = true;
-  bool tensorboard = false;  ///< event files in out/<stage name>/tensorboard
+  bool tensorboard = false;          ///< event files in out/<stage name>/tensorboard
+  std::filesystem::path cache = {};  ///< teachers' answers, see train/teacher_cache.hpp; empty:
+                                     ///< none are kept. Changes no weight.
 };
 
 /// What must agree when stage `stage` is resumed: its options, sampler, training data, and `more`.
@@ -128,6 +132,10 @@ std::vector<std::string> lesions_of(const PixelSet& set);
 
 /// 16 digits that stand for a data set: pixels, labels, ids and classes.
 std::string fingerprint(const PixelSet& set);
+
+/// The numbers that tell views apart: draws of one batch may belong to different passes, the pair
+/// becomes one key.
+std::vector<std::int64_t> view_keys(const PixelSet& set, const Batch& batch);
 
 /// Augmented views of a batch: float [B, 3, S, S] in 0..1 on `device`. What a view looks like
 /// depends on (seed, purpose, epoch, image) alone.
