@@ -39,8 +39,14 @@ foreach(anchor IN LISTS anchors)
 endforeach()
 
 set(stamps)
-set(headers_on_torch dermis/io/load.hpp dermis/io/tensors.hpp dermis/report/audit_report.hpp dermis/report/dermae_report.hpp
-  dermis/report/experiment_report.hpp dermis/report/explain_report.hpp)
+set(headers_on_torch
+  dermis/io/load.hpp
+  dermis/io/tensors.hpp
+  dermis/report/audit_report.hpp
+  dermis/report/dermae_report.hpp
+  dermis/report/experiment_report.hpp
+  dermis/report/explain_report.hpp
+  dermis/report/skindistilvit_report.hpp)
 file(GLOB_RECURSE public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp)
 foreach(header IN LISTS public_headers)
   set(flags ${torch_flags})

@@ -32,7 +32,7 @@ inline std::string percent(const Interval& i) {
 inline std::string count(std::int64_t value) {
   auto digits = std::to_string(value);
   for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), " ");
+    digits.insert(static_cast<std::size_t>(at), 1, ' ');
   return digits;
 }
 
