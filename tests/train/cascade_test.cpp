@@ -36,9 +36,9 @@ at::Tensor fc1(const Classifier& classifier, std::size_t block) {
 
 TEST_CASE("cascade: order, first weights and teachers of the three ways") {
   using Links = std::vector<CascadeLink>;
-  CHECK(cascade_links(3, CascadeTeacher::Down) == Links{{3, 0, 0}, {2, 3, 3}, {1, 2, 2}});
-  CHECK(cascade_links(3, CascadeTeacher::Own) == Links{{3, 0, 0}, {2, 3, 0}, {1, 2, 0}});
-  CHECK(cascade_links(3, CascadeTeacher::Up) == Links{{1, 0, 0}, {2, 0, 1}, {3, 0, 2}});
+  CHECK((cascade_links(3, CascadeTeacher::Down) == Links{{3, 0, 0}, {2, 3, 3}, {1, 2, 2}}));
+  CHECK((cascade_links(3, CascadeTeacher::Own) == Links{{3, 0, 0}, {2, 3, 0}, {1, 2, 0}}));
+  CHECK((cascade_links(3, CascadeTeacher::Up) == Links{{1, 0, 0}, {2, 0, 1}, {3, 0, 2}}));
   CHECK_THROWS_WITH(cascade_links(0, CascadeTeacher::Up), Catch::Contains("at least 1 block"));
   for (const auto way : {CascadeTeacher::Down, CascadeTeacher::Up, CascadeTeacher::Own}) {
     CascadeTeacher read{};

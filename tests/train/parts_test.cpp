@@ -88,7 +88,7 @@ TEST_CASE("parts: by image, views of a lesion lie in several parts and keep its 
   write_images(scratch.path());
   auto images = load_folder(source(scratch.path()));
   for (std::size_t i = 0; i < images.set.samples.size(); ++i)
-    images.set.samples[i].lesion = text("lesion", images.set.samples[i].label, i / 8);
+    images.set.samples[i].lesion = text("lesion", images.set.samples[i].label, i / 2);
   const SplitOptions split{.validation = 0.25, .test = 0.25, .seed = 1};
   const auto spread = [](const DataParts& parts) {
     int shared = 0;
@@ -102,4 +102,27 @@ TEST_CASE("parts: by image, views of a lesion lie in several parts and keep its 
   CHECK_FALSE(by_image.test.samples[0].lesion.empty());
   CHECK(spread(split_parts(images, split)) == 0);
   CHECK_THAT(by_image.split, Contains("by image"));
+}
+
+TEST_CASE("parts: an oblong image is cut or squashed, as asked for") {
+  const test::ScratchFolder scratch;
+  Image image = make_image(64, 32);  // dark left quarter, bright rest
+  for (int y = 0; y < 32; ++y)
+    for (int x = 0; x < 64; ++x)
+      for (int c = 0; c < 3; ++c)
+        image.rgb[static_cast<std::size_t>((y * 64 + x) * 3 + c)] = x < 16 ? 0 : 200;
+  for (const char* name : {"MEL", "NV"}) {
+    make_directories(scratch / name);
+    write_png(scratch / name / text(name, ".png"), image);
+  }
+  auto options = source(scratch.path());
+  options.find_duplicates = false;
+  const auto left = [&](Fit fit) {
+    options.fit = fit;
+    return load_folder(options).set.images[0][0][16][2].item<int>();
+  };
+  CHECK(left(Fit::CenterSquare) > 190);  // columns 16 to 48 are left
+  CHECK(left(Fit::Squash) < 10);
+  Fit fit{};
+  CHECK_THROWS_WITH(from_name(fit, "stretch"), Contains("center_square or squash, got stretch"));
 }

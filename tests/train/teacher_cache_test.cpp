@@ -58,9 +58,9 @@ TEST_CASE("teacher cache: with and without it a student is the same to the bit")
   const auto context = keeping(scratch / "answers");
   for (const auto& options :
        {student(), student(1, HiddenTokens::All), student(1, HiddenTokens::Class)}) {
-    const auto asked = distill(teacher, training, options, quiet(), "asked");
-    const auto first = distill(teacher, training, options, context, "first");
-    const auto second = distill(teacher, training, options, context, "second");
+    const auto asked = distill(teacher, training, options, quiet(), "student");
+    const auto first = distill(teacher, training, options, context, "student");
+    const auto second = distill(teacher, training, options, context, "student");
     CHECK(same_weights(asked, first));
     CHECK(same_weights(asked, second));
   }
@@ -72,7 +72,7 @@ TEST_CASE("teacher cache: a second student of another loss and length asks for w
   const auto teacher = teacher_of(training);
   const ScratchFolder scratch;
   const auto context = keeping(scratch.path());
-  distill(teacher, training, student(), context, "first");
+  distill(teacher, training, student(), context, "student");
   REQUIRE(files(scratch.path()).size() == 1);
   const auto file = files(scratch.path()).front();
   CHECK(read_tensors(file).tensors[1].second.sizes() == at::IntArrayRef({5 * 16, 2}));
@@ -80,15 +80,15 @@ TEST_CASE("teacher cache: a second student of another loss and length asks for w
   auto longer = student();
   longer.loss.kl = 1;
   longer.training = steps(8);
-  const auto kept = distill(teacher, training, longer, context, "longer");
-  CHECK(same_weights(kept, distill(teacher, training, longer, quiet(), "longer")));
+  const auto kept = distill(teacher, training, longer, context, "student");
+  CHECK(same_weights(kept, distill(teacher, training, longer, quiet(), "student")));
   CHECK(files(scratch.path()).size() == 1);
   CHECK(read_tensors(file).tensors[1].second.size(0) == 8 * 16);
 
   // What the answers depend on is another file: order and views, the teacher.
   auto other = student();
   other.views = "";
-  distill(teacher, training, other, context, "own");
+  distill(teacher, training, other, context, "student");
   CHECK(files(scratch.path()).size() == 2);
   auto moved = teacher;
   moved.model = locked(teacher.model);
@@ -96,7 +96,7 @@ TEST_CASE("teacher cache: a second student of another loss and length asks for w
     torch::NoGradGuard no_grad;
     moved.model->head->bias += 0.5;
   }
-  distill(moved, training, student(), context, "moved");
+  distill(moved, training, student(), context, "student");
   CHECK(files(scratch.path()).size() == 3);
 }
 
@@ -105,20 +105,20 @@ TEST_CASE("teacher cache: kept answers are used, which a false one shows") {
   const auto teacher = teacher_of(training);
   const ScratchFolder scratch;
   const auto context = keeping(scratch.path());
-  const auto first = distill(teacher, training, student(), context, "first");
+  const auto first = distill(teacher, training, student(), context, "student");
   const auto file = files(scratch.path()).front();
   auto stored = read_tensors(file);
   auto metadata = stored.metadata;
   stored.tensors[1].second = stored.tensors[1].second + 1.5 * torch::tensor({1.0, -1.0});
   metadata["dermis.fingerprint"] = fingerprint(stored.tensors);
   write_tensors(file, stored.tensors, metadata);
-  CHECK_FALSE(same_weights(distill(teacher, training, student(), context, "second"), first));
+  CHECK_FALSE(same_weights(distill(teacher, training, student(), context, "student"), first));
 
   // A damaged file is computed anew.
   std::ofstream(file, std::ios::app) << "more";
   std::ostringstream said;
   auto* const before = std::cerr.rdbuf(said.rdbuf());
-  const auto again = distill(teacher, training, student(), context, "third");
+  const auto again = distill(teacher, training, student(), context, "student");
   std::cerr.rdbuf(before);
   CHECK(same_weights(again, first));
   CHECK_THAT(said.str(), Catch::Contains("[teacher cache]") && Catch::Contains("is damaged"));
