@@ -21,8 +21,8 @@ MaskedSet masked_images(const Program& program, const DermaeRecipe& recipe, bool
                    "has its own masks");
     const auto parts = program.parts(recipe);
     source = parts.source;
-    return with_phantom_masks(Phantom(program.phantom_options(recipe)), PhantomPart::Test,
-                              parts.test);
+    return with_phantom_masks(Phantom(program.phantom_options(parts_options(recipe))),
+                              PhantomPart::Test, parts.test);
   }
   check_argument(!masks.empty(), "[explain] --data needs --masks FOLDER");
   if (all) {

@@ -42,7 +42,7 @@ struct Program {
   /// Synthetic images through the compression of the real ones in --data; the phantom's has none.
   PixelSet recompressed(const PixelSet& images, const DataParts& parts) const;
   PhantomOptions phantom_options(const PartsOptions& options) const;  ///< without --data
-  StageContext context() const;                                      ///< creates --out
+  StageContext context() const;                                       ///< creates --out
   int decode_threads() const;  ///< threads for decoding images
 
   /// What a run would do, for --dry-run.
