@@ -41,6 +41,29 @@ StateDict vit_to_transformers(const StateDict& tensors) {
                      "a ViT that transformers can express", "weights");
 }
 
+RowMap transformers_vit_layers(const ViTOptions& options, bool published) {
+  const auto d = options.dim;
+  const auto hidden = detail::hidden_of(options.mlp_ratio, d);
+  RowMap map;
+  for (std::int64_t i = 0; i < options.depth; ++i) {
+    const auto ours = text("blocks.", i, ".");
+    const auto theirs = text(published ? "vit.encoder.layer." : "vit.layers.", i, ".");
+    const auto attention = theirs + "attention.";
+    const auto add = [&](const std::string& name, const std::string& layer, std::int64_t rows,
+                         std::int64_t first = 0) {
+      map.push_back({name, 0, ours + layer, first, rows});
+    };
+    add(attention + (published ? "attention.query" : "q_proj"), "attn.qkv", d);
+    add(attention + (published ? "attention.key" : "k_proj"), "attn.qkv", d, d);
+    add(attention + (published ? "attention.value" : "v_proj"), "attn.qkv", d, 2 * d);
+    add(attention + (published ? "output.dense" : "o_proj"), "attn.proj", d);
+    add(theirs + (published ? "intermediate.dense" : "mlp.fc1"), "mlp.fc1", hidden);
+    add(theirs + (published ? "output.dense" : "mlp.fc2"), "mlp.fc2", d);
+  }
+  map.push_back({"classifier", 0, "head", 0, options.num_classes});
+  return map;
+}
+
 ViTOptions vit_options_from_transformers(const Json& config) {
   detail::expect_value(config, "model_type", {"vit"});
   auto options = detail::encoder_from_config(config);

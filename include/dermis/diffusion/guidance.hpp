@@ -31,6 +31,15 @@ inline Denoiser guided(ConditionalDenoiser denoiser, at::Tensor labels, std::int
   };
 }
 
+/// other + scale (conditional - other) of two denoisers, a prompt and a negative one, each in a
+/// batch of its own.
+inline Denoiser guided(Denoiser conditional, Denoiser other, double scale) {
+  return [=](const at::Tensor& x, const at::Tensor& t) -> at::Tensor {
+    const auto base = other(x, t);
+    return base + scale * (conditional(x, t) - base);
+  };
+}
+
 /// Guidance beyond its scale. Rescaling keeps a large scale from making images garish, the interval
 /// keeps it from making them alike (early) and costs nothing where it has no effect (late).
 struct GuidanceOptions {

@@ -4,6 +4,7 @@
 
 #include "dermis/models/vit.hpp"
 #include "dermis/weights/key_map.hpp"
+#include "dermis/weights/row_map.hpp"
 
 namespace dermis {
 
@@ -18,6 +19,11 @@ StateDict vit_from_transformers(const StateDict& tensors, const std::string& sou
 /// head, else of ViTModel(config, add_pooling_layer=False).
 /// \throws std::runtime_error if transformers has no place for a tensor (fc_norm, LayerScale)
 StateDict vit_to_transformers(const StateDict& tensors);
+
+/// Which layers of a ViTForImageClassification are which rows of ours, for adapters (see
+/// apply_lora), under the names that transformers 5 has in memory.
+/// \param published  under those of transformers 4 and of published files
+RowMap transformers_vit_layers(const ViTOptions& options, bool published = false);
 
 /// Options from config.json; what is missing has ViTConfig's default. num_classes is the number of
 /// labels, and 0 if `architectures` names ViTModel.
