@@ -26,9 +26,8 @@ bool matches_any(const std::string& path, const std::vector<std::string>& patter
 void check_patterns(const std::vector<std::string>& patterns, const std::vector<std::string>& names,
                     const char* kind) {
   for (const auto& pattern : patterns) {
-    const bool found = std::any_of(names.begin(), names.end(), [&](const auto& name) {
-      return matches_path(name, pattern);
-    });
+    const bool found = std::any_of(names.begin(), names.end(),
+                                   [&](const auto& name) { return matches_path(name, pattern); });
     check_argument(found, "[low_rank] expected the pattern '", pattern, "' to match one of the ",
                    kind, " ", names.empty() ? "(there are none)" : detail::first_few(names));
   }

@@ -63,15 +63,14 @@ TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainin
     return {(flow_weight(options.weighting, s) * errors).mean(), {}};
   };
   const auto sampler = Sampler::natural(set.latents.size(0), context.seed, name);
-  auto configuration =
-      Json::object({{"stage", "flux"},
-                    {"options", options_to_json(options)},
-                    {"model", options_to_json(model)},
-                    {"sampler", sampler.configuration()},
-                    {"data", fingerprint({{"latents", set.latents},
-                                          {"prompts", set.prompts},
-                                          {"text", set.text},
-                                          {"pooled", set.pooled}})}});
+  auto configuration = Json::object({{"stage", "flux"},
+                                     {"options", options_to_json(options)},
+                                     {"model", options_to_json(model)},
+                                     {"sampler", sampler.configuration()},
+                                     {"data", fingerprint({{"latents", set.latents},
+                                                           {"prompts", set.prompts},
+                                                           {"text", set.text},
+                                                           {"pooled", set.pooled}})}});
   return train(*flux, parameter_groups(*flux, {.weight_decay = options.training.weight_decay}),
                sampler, step, train_options(options.training, context, name, configuration));
 }

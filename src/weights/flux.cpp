@@ -32,11 +32,10 @@ void add_double_block(RowMap& map, const FluxOptions& o, std::int64_t i) {
   add(map, theirs + "norm1_context.linear", ours + "txt_mod.lin", 6 * d);
   add_stack(map, {{attention + "to_q", d}, {attention + "to_k", d}, {attention + "to_v", d}},
             ours + "img_attn.qkv");
-  add_stack(map,
-            {{attention + "add_q_proj", d},
-             {attention + "add_k_proj", d},
-             {attention + "add_v_proj", d}},
-            ours + "txt_attn.qkv");
+  add_stack(
+      map,
+      {{attention + "add_q_proj", d}, {attention + "add_k_proj", d}, {attention + "add_v_proj", d}},
+      ours + "txt_attn.qkv");
   add(map, attention + "to_out.0", ours + "img_attn.proj", d);
   add(map, attention + "to_add_out", ours + "txt_attn.proj", d);
   add(map, theirs + "ff.net.0.proj", ours + "img_mlp.0", o.hidden());
@@ -133,7 +132,8 @@ FluxFile map_flux(const std::filesystem::path& path, const std::optional<FluxOpt
     file.options = *options;
   } else if (std::filesystem::exists(folder / "config.json")) {
     const auto config = read_diffusers_config(folder, {"FluxTransformer2DModel"});
-    file.options = naming(folder / "config.json", [&] { return flux_options_from_diffusers(config); });
+    file.options =
+        naming(folder / "config.json", [&] { return flux_options_from_diffusers(config); });
   } else {
     file.options = flux_options_from_tensors(file.tensors, source);
   }
@@ -148,10 +148,10 @@ Flux load_flux(const std::filesystem::path& path, const ParameterOptions& parame
   auto place = parameters;
   place.init = false;
   Flux flux(found, place);
-  load_state_dict(*flux,
-                  is_diffusers_flux(tensors) ? flux_from_diffusers(tensors, found, path.string())
-                                             : tensors,
-                  path.string());
+  load_state_dict(
+      *flux,
+      is_diffusers_flux(tensors) ? flux_from_diffusers(tensors, found, path.string()) : tensors,
+      path.string());
   return flux;
 }
 

@@ -8,9 +8,8 @@ namespace {
 
 /// FLUX.1's share of a head's channels for each axis, 16 : 56 : 56.
 std::vector<std::int64_t> axes_of(std::int64_t head_dim, const std::string& source) {
-  check_runtime(head_dim % 16 == 0, "[weights] ", source,
-                ": expected options for heads of ", head_dim,
-                " channels: how the axes share them is in no tensor");
+  check_runtime(head_dim % 16 == 0, "[weights] ", source, ": expected options for heads of ",
+                head_dim, " channels: how the axes share them is in no tensor");
   const auto rest = 7 * head_dim / 16;
   return rest % 2 == 0 ? std::vector<std::int64_t>{head_dim / 8, rest, rest}
                        : std::vector<std::int64_t>{head_dim / 8 + 2, rest - 1, rest - 1};
@@ -51,7 +50,8 @@ FluxOptions flux_options_from_tensors(const StateDict& tensors, const std::strin
   const std::string image = theirs ? "x_embedder" : "img_in",
                     words = theirs ? "context_embedder" : "txt_in",
                     pooled = theirs ? embed + "text_embedder.linear_1" : "vector_in.in_layer",
-                    guidance = theirs ? embed + "guidance_embedder.linear_1" : "guidance_in.in_layer",
+                    guidance =
+                        theirs ? embed + "guidance_embedder.linear_1" : "guidance_in.in_layer",
                     doubles = theirs ? "transformer_blocks." : "double_blocks.",
                     mlp = theirs ? ".ff.net.0.proj" : ".img_mlp.0",
                     norm = theirs ? ".attn.norm_q.weight" : ".img_attn.norm.query_norm.scale",
@@ -67,8 +67,8 @@ FluxOptions flux_options_from_tensors(const StateDict& tensors, const std::strin
   o.double_blocks = size.count(doubles, norm);
   o.single_blocks = theirs ? size.count("single_transformer_blocks.", ".attn.norm_q.weight")
                            : size.count("single_blocks.", ".norm.query_norm.scale");
-  o.mlp_ratio = static_cast<double>(size(doubles + "0" + mlp + ".weight", 0)) /
-                static_cast<double>(o.dim);
+  o.mlp_ratio =
+      static_cast<double>(size(doubles + "0" + mlp + ".weight", 0)) / static_cast<double>(o.dim);
   const auto head_dim = size(doubles + "0" + norm, 0);
   check_runtime(head_dim > 0 && o.dim % head_dim == 0, "[weights] ", source,
                 ": expected a width divisible by that of a head, got ", o.dim, " and ", head_dim);

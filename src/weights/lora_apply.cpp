@@ -25,7 +25,8 @@ Targets targets_of(torch::nn::Module& module, const RowMap& map) {
   std::unordered_map<std::string, LinearImpl*> by_path;
   for (const auto& [path, linear] : linear_layers(module)) {
     by_path.emplace(path, linear);
-    targets[detail::flattened(path)].push_back({linear, {path, 0, path, 0, linear->weight.size(0)}});
+    targets[detail::flattened(path)].push_back(
+        {linear, {path, 0, path, 0, linear->weight.size(0)}});
   }
   for (const auto& rule : map) {
     const auto found = by_path.find(rule.ours);
@@ -125,9 +126,8 @@ LoraAdapter lora_for(torch::nn::Module& module, const LoraAdapter& adapter,
       plans[target.rule.ours].push_back({&layer, target.rule});
   }
   const auto layers = linear_layers(module);
-  check_runtime(!found.applied.empty(), "[lora] ", source, ": applied 0 of ",
-                adapter.layers.size(), " layers, such as ",
-                adapter.layers.empty() ? "none" : adapter.layers[0].layer,
+  check_runtime(!found.applied.empty(), "[lora] ", source, ": applied 0 of ", adapter.layers.size(),
+                " layers, such as ", adapter.layers.empty() ? "none" : adapter.layers[0].layer,
                 "; this model has layers such as ", layers.empty() ? "none" : layers[0].first);
   LoraAdapter ours{{}, full_tensors(adapter, map)};
   for (const auto& [path, linear] : layers)

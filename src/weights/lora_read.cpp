@@ -25,14 +25,13 @@ std::optional<std::string> before(const std::string& name, const std::string& en
 
 /// XLabs names an adapter by where its processor hangs: double_blocks.0.processor.qkv_lora1.
 std::string xlabs_layer(const std::string& name) {
-  static const KeyMap map = {{"double_blocks.*.processor.qkv_lora1", "double_blocks.*.img_attn.qkv"},
-                             {"double_blocks.*.processor.qkv_lora2", "double_blocks.*.txt_attn.qkv"},
-                             {"double_blocks.*.processor.proj_lora1",
-                              "double_blocks.*.img_attn.proj"},
-                             {"double_blocks.*.processor.proj_lora2",
-                              "double_blocks.*.txt_attn.proj"},
-                             {"single_blocks.*.processor.qkv_lora", "single_blocks.*.linear1"},
-                             {"single_blocks.*.processor.proj_lora", "single_blocks.*.linear2"}};
+  static const KeyMap map = {
+      {"double_blocks.*.processor.qkv_lora1", "double_blocks.*.img_attn.qkv"},
+      {"double_blocks.*.processor.qkv_lora2", "double_blocks.*.txt_attn.qkv"},
+      {"double_blocks.*.processor.proj_lora1", "double_blocks.*.img_attn.proj"},
+      {"double_blocks.*.processor.proj_lora2", "double_blocks.*.txt_attn.proj"},
+      {"single_blocks.*.processor.qkv_lora", "single_blocks.*.linear1"},
+      {"single_blocks.*.processor.proj_lora", "single_blocks.*.linear2"}};
   return rename_keys({{name, at::Tensor()}}, map, "XLabs' adapters", "adapter").front().first;
 }
 
@@ -73,9 +72,9 @@ class PeftScale {
                   "[lora] adapter_config.json: expected no use_dora, lora_bias or fan_in_fan_out");
   }
   double operator()(const std::string& layer, std::int64_t rank) const {
-    const double alpha = exception("alpha_pattern", layer)
-                             .value_or(config_.value(prefix_ + "lora_alpha",
-                                                     static_cast<double>(rank)));
+    const double alpha =
+        exception("alpha_pattern", layer)
+            .value_or(config_.value(prefix_ + "lora_alpha", static_cast<double>(rank)));
     const auto r = static_cast<double>(rank);
     return alpha / (flag("use_rslora") ? std::sqrt(r) : r);
   }
@@ -100,8 +99,7 @@ class PeftScale {
 std::optional<PeftScale> scale_of(const std::filesystem::path& path, const TensorFile& file) {
   const auto metadata = file.metadata.find("lora_adapter_metadata");
   if (metadata != file.metadata.end()) {
-    const auto config =
-        Json::parse(metadata->second, path.string() + " (lora_adapter_metadata)");
+    const auto config = Json::parse(metadata->second, path.string() + " (lora_adapter_metadata)");
     for (const std::string prefix : {"transformer.", "unet.", ""})
       if (config.contains(prefix + "lora_alpha")) return PeftScale(config, prefix);
   }
@@ -145,7 +143,8 @@ LoraLayer layer_of(const std::string& name, const Parts& parts,
 }  // namespace
 
 LoraAdapter read_lora(const std::filesystem::path& given) {
-  const auto path = std::filesystem::is_directory(given) ? given / "adapter_model.safetensors" : given;
+  const auto path =
+      std::filesystem::is_directory(given) ? given / "adapter_model.safetensors" : given;
   const auto file = read_tensors(path);
   const auto source = path.string();
   const auto scale = scale_of(path, file);

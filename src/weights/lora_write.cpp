@@ -66,8 +66,9 @@ Json peft_config(const LoraAdapter& adapter) {
 
 void write_lora_kohya(const std::filesystem::path& path, const LoraAdapter& adapter) {
   check_any(adapter);
-  check_argument(adapter.full.empty(), "[lora] expected an adapter without full tensors: kohya's "
-                                       "files have no place for '",
+  check_argument(adapter.full.empty(),
+                 "[lora] expected an adapter without full tensors: kohya's "
+                 "files have no place for '",
                  adapter.full.empty() ? "" : adapter.full[0].first, "'");
   StateDict tensors;
   for (const auto& layer : adapter.layers) {

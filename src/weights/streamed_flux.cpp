@@ -69,8 +69,7 @@ Block StreamedFlux::block(const std::string& name) const {
   {
     // Mapped anew for each block: when the mapping goes, so do its pages.
     const auto file = detail::map_flux(path_, options_);
-    const auto tensors =
-        ours_of(file, name + ".", diffusers_name(name) + ".", path_.string());
+    const auto tensors = ours_of(file, name + ".", diffusers_name(name) + ".", path_.string());
     load_state_dict(*block, without_prefix(tensors, name + "."), path_.string() + ": " + name);
   }
   LoraAdapter adapter;

@@ -77,8 +77,7 @@ TEST_CASE("reflow: trained on its own pairs a flow becomes straighter, and one s
   const auto fresh = randn({512, 1}, 3);
   const auto before = flow_pairs(flow, two_points, fresh, 64);
   const auto after = flow_pairs(flow, again, fresh, 64);
-  CHECK(after.straightness.mean().item<double>() <
-        0.3 * before.straightness.mean().item<double>());
+  CHECK(after.straightness.mean().item<double>() < 0.3 * before.straightness.mean().item<double>());
   // One step of the first flow lands in the middle of the data, one of the second near the points.
   const auto distance = [&](const Denoiser& denoiser) {
     return (flow.sample(denoiser, fresh, 1).abs() - 2).abs().mean().item<double>();

@@ -14,13 +14,10 @@ using dermis::test::randn;
 namespace {
 
 ViT small_vit() {
-  return ViT(ViTOptions{.image_size = 16,
-                        .patch_size = 8,
-                        .dim = 12,
-                        .depth = 2,
-                        .heads = 2,
-                        .num_classes = 3},
-             ParameterOptions{.generator = test::generator(1)});
+  return ViT(
+      ViTOptions{
+          .image_size = 16, .patch_size = 8, .dim = 12, .depth = 2, .heads = 2, .num_classes = 3},
+      ParameterOptions{.generator = test::generator(1)});
 }
 
 std::vector<std::string> trainable(const torch::nn::Module& module) {
@@ -54,8 +51,8 @@ TEST_CASE("adapters: patterns match the end of a path, component by component") 
 TEST_CASE("adapters: change nothing at first, and only they (and what is named) train") {
   auto vit = small_vit();
   const auto before = vit->forward(images);
-  const auto layers = add_low_rank(*vit, {"attn.qkv"}, {.rank = 2, .alpha = 4}, test::generator(2),
-                                   {"head.*"});
+  const auto layers =
+      add_low_rank(*vit, {"attn.qkv"}, {.rank = 2, .alpha = 4}, test::generator(2), {"head.*"});
   CHECK(layers == std::vector<std::string>{"blocks.0.attn.qkv", "blocks.1.attn.qkv"});
   CHECK(at::equal(vit->forward(images), before));
   CHECK(trainable(*vit).size() == 6);
@@ -106,6 +103,7 @@ TEST_CASE("adapters: of Flux and of the UNet's attention") {
                         .channels = {8, 16},
                         .layers_per_block = 1,
                         .attention = {0, 1},
+                        .head_dim = 8,
                         .norm_groups = 4});
   CHECK(add_low_rank(*unet, {"to_q", "to_k", "to_v", "to_out.0"}, {.rank = 2}).size() % 4 == 0);
 }

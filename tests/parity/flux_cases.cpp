@@ -49,11 +49,11 @@ StateDict diffusers_flux(const Case& c) {
     streams(text("transformer_blocks.", i), text("double_blocks.", i));
   for (std::int64_t i = 0; i < options.single_blocks; ++i)
     streams(text("single_transformer_blocks.", i), text("single_blocks.", i));
-  const auto last = observer.at(options.single_blocks > 0
-                                    ? text("single_blocks.", options.single_blocks - 1)
-                                    : text("double_blocks.", options.double_blocks - 1));
-  result.emplace_back(
-      "norm_out", flux->final_layer->modulated(last.slice(1, state.text_tokens), state.vector));
+  const auto last =
+      observer.at(options.single_blocks > 0 ? text("single_blocks.", options.single_blocks - 1)
+                                            : text("double_blocks.", options.double_blocks - 1));
+  result.emplace_back("norm_out",
+                      flux->final_layer->modulated(last.slice(1, state.text_tokens), state.vector));
   return result;
 }
 

@@ -76,9 +76,8 @@ StateDict kohya_lora(const Case& c) {
                         .guidance = options.guidance ? at(inputs, "guidance") : at::Tensor()};
   StateDict out = {{"out_base", flux->forward(input)}};
   const auto adapter = read_lora(c.directory / "lora.safetensors");
-  for (const auto& [suffix, strength] :
-       {std::pair<std::string, double>{"", 1.0},
-        {"_scaled", c.config.at("multiplier").get<double>()}}) {
+  for (const auto& [suffix, strength] : {std::pair<std::string, double>{"", 1.0},
+                                         {"_scaled", c.config.at("multiplier").get<double>()}}) {
     auto adapted = flux_of(weights, options, c.name);
     const auto report = apply_lora(*adapted, adapter, c.name);
     check_runtime(report.unmatched.empty(), "[parity] ", report.text());
@@ -107,8 +106,7 @@ StateDict transformers_lora(const Case& c) {
   ViT vit(vit_options_from_transformers(c.config), ParameterOptions{.init = false});
   load_state_dict(*vit, vit_from_transformers(weights, c.name), c.name);
   StateDict out;
-  append_logits(out, vit, at(c.inputs(), "pixel_values"), c,
-                transformers_vit_layers(vit->options));
+  append_logits(out, vit, at(c.inputs(), "pixel_values"), c, transformers_vit_layers(vit->options));
   append_changed(out, vit_to_transformers(state_dict(*vit)), weights, "merged.");
   return out;
 }

@@ -80,7 +80,8 @@ TEST_CASE("flux weights: options follow from the tensors of either library") {
         options_to_json(flux_dev()));
 }
 
-TEST_CASE("flux weights: a file of either library, a folder and a pipeline load as the same model") {
+TEST_CASE(
+    "flux weights: a file of either library, a folder and a pipeline load as the same model") {
   const test::ScratchFolder folder;
   const auto options = options_of(2, 1);
   const auto flux = random_flux(options);
@@ -88,8 +89,8 @@ TEST_CASE("flux weights: a file of either library, a folder and a pipeline load 
   write_tensors(folder / "bfl.safetensors", ours);
   write_tensors(folder / "diffusers.safetensors", flux_to_diffusers(ours, options));
   save_diffusers_flux(folder / "pipeline/transformer", flux);
-  for (const auto* name : {"bfl.safetensors", "diffusers.safetensors", "pipeline/transformer",
-                           "pipeline"})
+  for (const auto* name :
+       {"bfl.safetensors", "diffusers.safetensors", "pipeline/transformer", "pipeline"})
     CHECK(same(state_dict(*load_flux(folder / name)), ours));
   const auto half = load_flux(folder / "bfl.safetensors", {.dtype = at::kBFloat16});
   CHECK(half.ptr()->img_in->weight.scalar_type() == at::kBFloat16);

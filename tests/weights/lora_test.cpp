@@ -1,6 +1,6 @@
+#include "dermis/weights/lora.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/weights/flux.hpp"
-#include "dermis/weights/lora.hpp"
 #include "dermis/weights/transformers_vit.hpp"
 #include "folder.hpp"
 #include "support.hpp"
@@ -228,12 +228,8 @@ TEST_CASE("lora: files that are no adapter of this kind are refused by name") {
 }
 
 TEST_CASE("lora: transformers' names of either age, with a head trained in full") {
-  const ViTOptions vit_options{.image_size = 16,
-                               .patch_size = 8,
-                               .dim = 12,
-                               .depth = 1,
-                               .heads = 2,
-                               .num_classes = 3};
+  const ViTOptions vit_options{
+      .image_size = 16, .patch_size = 8, .dim = 12, .depth = 1, .heads = 2, .num_classes = 3};
   const auto images = randn({1, 3, 16, 16}, 1);
   std::vector<at::Tensor> answers;
   for (const bool published : {false, true}) {

@@ -2,8 +2,8 @@
 /// The C++ half of round_trip_flux.py: `round_trip_flux OUT` writes a small Flux in
 /// black-forest-labs' layout (flux.safetensors), the same as a diffusers folder (transformer), an
 /// adapter of kohya (kohya.safetensors), and example.safetensors: inputs, and the latents that our
-/// sampler makes of them. The sampled model is the one in the files. Exit codes: 0 done, 1 an error,
-/// 2 wrong usage.
+/// sampler makes of them. The sampled model is the one in the files. Exit codes: 0 done, 1 an
+/// error, 2 wrong usage.
 
 #include <iostream>
 
@@ -37,8 +37,8 @@ void write_files(const std::filesystem::path& out) {
   write_tensors(out / "flux.safetensors", state_dict(*flux));
   save_diffusers_flux(out / "transformer", flux);
   // diffusers takes a single block's linear1 apart by FLUX.1's sizes, which this one has not.
-  add_low_rank(*flux, {"double_blocks.*.*.*", "linear2", "modulation.lin"},
-               {.rank = 4, .alpha = 3}, generator(3));
+  add_low_rank(*flux, {"double_blocks.*.*.*", "linear2", "modulation.lin"}, {.rank = 4, .alpha = 3},
+               generator(3));
   for (const auto& [path, linear] : linear_layers(*flux))
     if (linear->low_rank().enabled()) linear->lora_B.normal_(0, 0.2, noise);
   write_lora_kohya(out / "kohya.safetensors", collect_lora(*flux));

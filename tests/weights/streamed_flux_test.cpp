@@ -37,15 +37,13 @@ void write_hollow(const std::filesystem::path& path, const FluxOptions& o, const
                   std::uint64_t element) {
   auto header = Json::object();
   std::uint64_t end = 0;
-  for (const auto& [name, tensor] :
-       state_dict(*Flux(o, ParameterOptions{.device = at::kMeta}))) {
+  for (const auto& [name, tensor] : state_dict(*Flux(o, ParameterOptions{.device = at::kMeta}))) {
     const auto bytes = element * static_cast<std::uint64_t>(tensor.numel());
-    header[name] =
-        Json::object({{"dtype", type},
-                      {"shape", tensor.sizes().vec()},
-                      {"data_offsets", std::vector<std::int64_t>{
-                                           static_cast<std::int64_t>(end),
-                                           static_cast<std::int64_t>(end + bytes)}}});
+    header[name] = Json::object(
+        {{"dtype", type},
+         {"shape", tensor.sizes().vec()},
+         {"data_offsets", std::vector<std::int64_t>{static_cast<std::int64_t>(end),
+                                                    static_cast<std::int64_t>(end + bytes)}}});
     end += bytes;
   }
   auto text = header.dump();
@@ -118,8 +116,7 @@ TEST_CASE("streamed flux: an adapter gives what it gives the whole model") {
 TEST_CASE("streamed flux: a file that does not fit is refused before the first forward") {
   const test::ScratchFolder folder;
   auto tensors = state_dict(*Flux(deep(), ParameterOptions{.generator = test::generator(3)}));
-  std::erase_if(tensors,
-                [](const auto& e) { return e.first == "single_blocks.2.linear1.bias"; });
+  std::erase_if(tensors, [](const auto& e) { return e.first == "single_blocks.2.linear1.bias"; });
   write_tensors(folder / "x.safetensors", tensors);
   CHECK_THROWS_WITH(StreamedFlux(folder / "x.safetensors"),
                     Contains("missing") && Contains("single_blocks.2.linear1.bias"));

@@ -22,9 +22,9 @@ using FluxNetwork = std::function<at::Tensor(const FluxInput&)>;
 /// Options of sample_flux. The defaults are for FLUX.1-dev; schnell: 4 steps, no shift.
 struct FluxSamplingOptions {
   std::int64_t steps = 50;
-  bool shift = true;  ///< move the times by dynamic_mu of the number of tokens
-  bool heun = false;  ///< second order, two evaluations a step but the last
-  double guidance = 3.5;    ///< given to a network that is distilled from guidance (dev)
+  bool shift = true;         ///< move the times by dynamic_mu of the number of tokens
+  bool heun = false;         ///< second order, two evaluations a step but the last
+  double guidance = 3.5;     ///< given to a network that is distilled from guidance (dev)
   double true_guidance = 1;  ///< classifier-free guidance against a negative prompt, at twice the
                              ///< cost; 1: off
 };
@@ -43,8 +43,8 @@ void visit_fields(Self& o, Visitor&& visit) {
 /// \param guidance  the scale to give to the network; none for one that takes none
 inline Denoiser flux_denoiser(FluxNetwork network, FluxPrompt prompt,
                               std::optional<double> guidance) {
-  return [network = std::move(network), prompt = std::move(prompt), guidance](
-             const at::Tensor& x, const at::Tensor& t) {
+  return [network = std::move(network), prompt = std::move(prompt), guidance](const at::Tensor& x,
+                                                                              const at::Tensor& t) {
     FluxInput input{.image = pack_latents(x),
                     .image_ids = flux_image_ids(x.size(2), x.size(3), x.device()),
                     .text = prompt.text,
@@ -57,27 +57,17 @@ inline Denoiser flux_denoiser(FluxNetwork network, FluxPrompt prompt,
   };
 }
 
-namespace detail {
-
-/// The times of a run before their shift, 1 down to 1 / steps, and how to shift them.
-inline std::pair<FlowMatchEulerOptions, std::vector<double>> flux_times(
-    const FluxSamplingOptions& options, std::int64_t tokens) {
-  check_argument(options.steps >= 1, "[flux] expected at least 1 step, got ", options.steps);
-  FlowMatchEulerOptions flow{
-      .steps = options.steps, .training_steps = 1, .dynamic_shifting = options.shift};
-  flow.mu = dynamic_mu(flow, tokens);
-  std::vector<double> start;
-  for (auto i = options.steps; i >= 1; --i)
-    start.push_back(static_cast<double>(i) / static_cast<double>(options.steps));
-  return {flow, start};
-}
-
-}  // namespace detail
-
-/// The steps + 1 times of a run over images of `tokens` tokens, 1 down to 0.
+/// The steps + 1 times of a run over images of `tokens` tokens, 1 down to 0; in fp32 as
+/// black-forest-labs computes them, since the network sees their last bits.
 inline std::vector<double> flux_schedule(const FluxSamplingOptions& options, std::int64_t tokens) {
-  const auto [flow, start] = detail::flux_times(options, tokens);
-  return FlowMatchEuler(flow, start).sigmas();
+  check_argument(options.steps >= 1, "[flux] expected at least 1 step, got ", options.steps);
+  auto times = at::linspace(1.0, 0.0, options.steps + 1, at::kFloat);
+  if (options.shift) {
+    const double pull = std::exp(dynamic_mu(FlowMatchEulerOptions{}, tokens));
+    times = pull / (pull + (1.0 / times - 1.0));  // 0 stays 0: pull / infinity
+  }
+  const auto* values = times.const_data_ptr<float>();
+  return {values, values + times.numel()};
 }
 
 /// Latents [B, C, h, w] from noise of N(0, 1) in the same shape, to be unscaled and decoded. Runs
@@ -94,12 +84,14 @@ inline at::Tensor sample_flux(const FluxNetwork& network, bool distilled, const 
     check_argument(negative.text.defined() && negative.pooled.defined(),
                    "[flux] expected a negative prompt for a true_guidance of ",
                    options.true_guidance);
-    denoiser = guided(std::move(denoiser), flux_denoiser(network, negative, scale),
-                      options.true_guidance);
+    denoiser =
+        guided(std::move(denoiser), flux_denoiser(network, negative, scale), options.true_guidance);
   }
-  const auto [flow, start] = detail::flux_times(options, noise.size(2) * noise.size(3) / 4);
-  return options.heun ? FlowMatchHeun(flow, start).sample(denoiser, noise, callback)
-                      : FlowMatchEuler(flow, start).sample(denoiser, noise, {}, callback);
+  auto times = flux_schedule(options, noise.size(2) * noise.size(3) / 4);
+  times.pop_back();  // the samplers end at 0 by themselves
+  const FlowMatchEulerOptions flow{.steps = options.steps, .training_steps = 1};
+  return options.heun ? FlowMatchHeun(flow, times).sample(denoiser, noise, callback)
+                      : FlowMatchEuler(flow, times).sample(denoiser, noise, {}, callback);
 }
 
 /// The same with a Flux.

@@ -9,13 +9,14 @@ namespace dermis {
 
 /// Ends of trajectories, and how straight they are.
 struct FlowPairs {
-  at::Tensor data, noise;   ///< [B, ...]; RectifiedFlow::corrupt(data, noise, s) is what to train on
+  at::Tensor data, noise;  ///< [B, ...]; RectifiedFlow::corrupt(data, noise, s) is what to train on
   at::Tensor straightness;  ///< fp64 [B], see flow_pairs
 };
 
-/// Follows `denoiser` from noise x [B, ...] in so many Euler steps. The straightness of a trajectory
-/// is the mean over its values of the integral of (v(x_s, s) - (noise - data))^2 over s (the paper's
-/// S), 0 for a straight one, which a single step crosses without error. Runs without gradients.
+/// Follows `denoiser` from noise x [B, ...] in so many Euler steps. The straightness of a
+/// trajectory is the mean over its values of the integral of (v(x_s, s) - (noise - data))^2 over s
+/// (the paper's S), 0 for a straight one, which a single step crosses without error. Runs without
+/// gradients.
 inline FlowPairs flow_pairs(const RectifiedFlow& flow, const Denoiser& denoiser,
                             const at::Tensor& noise, std::int64_t steps) {
   const auto times = flow.sampling_times(steps);

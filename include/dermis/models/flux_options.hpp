@@ -99,8 +99,8 @@ inline void validate(const FluxOptions& o) {
     check_argument(width > 0 && width % 2 == 0, "[flux] expected even positive axes, got ", width);
     sum += width;
   }
-  check_argument(sum == o.head_dim(), "[flux] expected axes that add up to dim / heads = ",
-                 o.head_dim(), ", got ", sum);
+  check_argument(sum == o.head_dim(),
+                 "[flux] expected axes that add up to dim / heads = ", o.head_dim(), ", got ", sum);
   check_argument(o.hidden() > 0, "[flux] expected mlp_ratio of at least 1 / dim, got ",
                  o.mlp_ratio);
   check_argument(o.double_blocks >= 0 && o.single_blocks >= 0,

@@ -17,10 +17,10 @@ inline at::Tensor pack_latents(const at::Tensor& latents) {
                  "with sides divisible by ",
                  kFluxTokenPixels, ", got ", shape_text(latents));
   return latents.unflatten(3, {-1, 2})
-      .unflatten(2, {-1, 2})         // [B, C, h/2, 2, w/2, 2]
-      .permute({0, 2, 4, 1, 3, 5})   // [B, h/2, w/2, C, 2, 2]
-      .flatten(3)                    // [B, h/2, w/2, 4 C]
-      .flatten(1, 2);                // [B, h w / 4, 4 C]
+      .unflatten(2, {-1, 2})        // [B, C, h/2, 2, w/2, 2]
+      .permute({0, 2, 4, 1, 3, 5})  // [B, h/2, w/2, C, 2, 2]
+      .flatten(3)                   // [B, h/2, w/2, 4 C]
+      .flatten(1, 2);               // [B, h w / 4, 4 C]
 }
 
 /// The inverse for latents of `height` x `width` (latent pixels): [B, N, 4 C] -> [B, C, h, w].

@@ -30,10 +30,10 @@ struct FluxTrainingOptions {
   RectifiedFlowOptions flow = {};  ///< density of the times; time_scale and shift are Flux's own
   bool resolution_shift = true;    ///< times are moved as in sampling, by the number of tokens
   FlowWeighting weighting = FlowWeighting::None;
-  double guidance = 1;  ///< given to a network that takes it: train with 1, sample with 3.5
-  double prompt_dropout = 0;     ///< share of prompts replaced by row 0 of `text`, the empty one,
-                                 ///< for true guidance
-  LowRankOptions low_rank = {};  ///< rank 0: all weights are trained
+  double guidance = 1;        ///< given to a network that takes it: train with 1, sample with 3.5
+  double prompt_dropout = 0;  ///< share of prompts replaced by row 0 of `text`, the empty one,
+                              ///< for true guidance
+  LowRankOptions low_rank = {};                             ///< rank 0: all weights are trained
   std::vector<std::string> layers = flux_adapter_layers();  ///< that get adapters
 };
 

@@ -43,8 +43,8 @@ struct LoraReport {
 /// The adapter under the names of our layers of `module`, which may be on the meta device. The
 /// names of `adapter` are those of our layers, of `map` (see diffusers_flux_layers,
 /// transformers_vit_layers), or either with underscores for dots (kohya), behind
-/// "base_model.model.", "transformer.", "unet.", "diffusion_model." or "lora_unet_". Parts of one of
-/// our layers (to_q, to_k and to_v of qkv) become one adapter whose rank is the sum of theirs.
+/// "base_model.model.", "transformer.", "unet.", "diffusion_model." or "lora_unet_". Parts of one
+/// of our layers (to_q, to_k and to_v of qkv) become one adapter whose rank is the sum of theirs.
 /// \param source  usually the file, for the error
 /// \throws std::runtime_error if no name matches, shapes do not fit, or a layer has an adapter
 ///         already

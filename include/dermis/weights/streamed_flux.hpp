@@ -42,7 +42,7 @@ class StreamedFlux {
   std::filesystem::path path_;
   ParameterOptions parameters_;
   FluxOptions options_;
-  Flux stem_ = nullptr;   // without blocks
+  Flux stem_ = nullptr;       // without blocks
   LoraAdapter adapter_ = {};  // of layers of blocks, by our names
 };
 
