@@ -1,6 +1,8 @@
 #include "dermis/train/flux.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "dermis/diffusion/flux_sampling.hpp"
 #include "dermis/io/tensors.hpp"
@@ -29,13 +31,29 @@ void check(const FluxTrainingSet& set, const FluxOptions& model,
                  "[train_flux] expected a prompt_dropout in 0..1, got ", options.prompt_dropout);
 }
 
+/// The adapters alone as a module: what is averaged, saved and resumed. Its tensors are the
+/// layers'.
+struct Adapters : torch::nn::Module {
+  explicit Adapters(torch::nn::Module& model) {
+    for (const auto& [path, linear] : linear_layers(model)) {
+      if (!linear->low_rank().enabled()) continue;
+      auto name = path;
+      std::replace(name.begin(), name.end(), '.', '_');
+      register_parameter(name + "_A", linear->lora_A);
+      register_parameter(name + "_B", linear->lora_B);
+    }
+  }
+};
+
 }  // namespace
 
 TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainingOptions& options,
                        const StageContext& context, const std::string& name) {
   const auto& model = flux->options;
   check(set, model, options);
-  if (options.low_rank.enabled())
+  const bool adapters = options.low_rank.enabled();
+  const auto base = adapters ? fingerprint(state_dict(*flux)) : "";
+  if (adapters)
     add_low_rank(*flux, options.layers, options.low_rank, first_weights(context, name).generator,
                  {}, at::kFloat);
   const RectifiedFlow flow(options.flow);
@@ -47,6 +65,7 @@ TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainin
   const FluxNetwork network = [&](const FluxInput& input) { return flux->forward(input); };
 
   const auto step = [&](const Batch& batch) -> StepLoss {
+    flux->train();
     const auto size = batch.indices.size(0);
     const auto x0 = set.latents.index_select(0, batch.indices).to(device, at::kFloat);
     const auto noise = at::randn(x0.sizes(), batch.generator, at::kFloat).to(device);
@@ -66,13 +85,19 @@ TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainin
   auto configuration = Json::object({{"stage", "flux"},
                                      {"options", options_to_json(options)},
                                      {"model", options_to_json(model)},
+                                     {"base", base},
                                      {"sampler", sampler.configuration()},
                                      {"data", fingerprint({{"latents", set.latents},
                                                            {"prompts", set.prompts},
                                                            {"text", set.text},
                                                            {"pooled", set.pooled}})}});
-  return train(*flux, parameter_groups(*flux, {.weight_decay = options.training.weight_decay}),
-               sampler, step, train_options(options.training, context, name, configuration));
+  std::shared_ptr<torch::nn::Module> trained = flux.ptr();
+  if (adapters) trained = std::make_shared<Adapters>(*flux);
+  auto result =
+      train(*trained, parameter_groups(*trained, {.weight_decay = options.training.weight_decay}),
+            sampler, step, train_options(options.training, context, name, configuration));
+  flux->eval();
+  return result;
 }
 
 }  // namespace dermis

@@ -90,6 +90,10 @@ TEST_CASE("train_flux: a finished run is loaded, not trained again") {
   context.out = folder.path();
   auto first = base();
   train_flux(first, pictures(), adapter_of(3), context);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+    if (entry.path().extension() == ".safetensors")  // adapters, not the model
+      for (const auto& [name, tensor] : read_tensors(entry.path()).tensors)
+        CHECK((name.rfind("model.", 0) != 0 || name.ends_with("_A") || name.ends_with("_B")));
   context.resume = true;
   auto second = base();
   CHECK(train_flux(second, pictures(), adapter_of(3), context).loaded);
