@@ -24,7 +24,7 @@ StateDict diffusers_flux(const Case& c) {
   const auto inputs = c.inputs();
   const auto latent = at(inputs, "latent");
   FluxInput input{.image = pack_latents(latent),
-                  .image_ids = flux_image_ids(latent.size(2), latent.size(3)),
+                  .image_ids = at(inputs, "img_ids"),
                   .text = at(inputs, "encoder_hidden_states"),
                   .text_ids = at(inputs, "txt_ids"),
                   .time = at(inputs, "timestep"),
@@ -89,14 +89,18 @@ StateDict bfl_flux(const Case& c) {
   return result;
 }
 
-KLVAE autoencoder(const StateDict& tensors, const std::string& source) {
-  KLVAE vae(vae_options_from_latent_diffusion(tensors, source), ParameterOptions{.init = false});
+/// \param params  of black-forest-labs' AutoEncoder; sizes follow from the tensors
+KLVAE autoencoder(const StateDict& tensors, const Json& params, const std::string& source) {
+  auto options = vae_options_from_latent_diffusion(tensors, source);
+  options.scaling_factor = params.at("scale_factor").get<double>();
+  options.shift_factor = params.at("shift_factor").get<double>();
+  KLVAE vae(options, ParameterOptions{.init = false});
   load_state_dict(*vae, vae_from_latent_diffusion(tensors, vae->options), source);
   return vae;
 }
 
 StateDict bfl_autoencoder(const Case& c) {
-  auto vae = autoencoder(c.weights(), c.name);
+  auto vae = autoencoder(c.weights(), c.config.at("params"), c.name);
   const auto inputs = c.inputs();
   StateDict out;
   {
@@ -141,7 +145,7 @@ StateDict bfl_sampling(const Case& c) {
   const auto options = flux_options_from_bfl(c.config.at("params"));
   Flux flux(options, ParameterOptions{.init = false});
   load_state_dict(*flux, c.weights(), c.name);
-  auto vae = autoencoder(c.tensors("ae.safetensors"), c.name);
+  auto vae = autoencoder(c.tensors("ae.safetensors"), c.config.at("ae"), c.name);
   StateDict out;
   for (const auto& entry : c.config.at("schedule").elements()) {
     const auto steps = entry.elements()[0].get<std::int64_t>(),

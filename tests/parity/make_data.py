@@ -4,7 +4,8 @@
     python3 make_data.py OUT [--only 01a] [--seed 20191] [--size small|odd]
 
 Cases: 01a, 01b (timm's VisionTransformer), 01c, 01d (its ResNet), 02 (transformers' ViT), 04a (diffusers' AutoencoderKL),
-05a (diffusers' UNet2DModel), 05d (UNet2DConditionModel), 06a, 06b, 06d, 06e (diffusers' schedulers).
+05a (diffusers' UNet2DModel), 05d (UNet2DConditionModel), 06a, 06b, 06d, 06e (diffusers' schedulers),
+07a (diffusers' FluxTransformer2DModel).
 Weights are random: matrices N(0, 1 / fan_in), biases N(0, 0.05), norms 1 + N(0, 0.1); inputs N(0, 1).
 The same seed, size and library versions give the same files. `odd` has other widths, depths, sides that
 are not square and other options than `small`.
@@ -294,6 +295,38 @@ def unet_condition(out, name, seed, odd):
           "diffusers UNet2DConditionModel with classes and context.", inputs, model.state_dict())
 
 
+def flux(out, name, seed, odd):
+    from diffusers import FluxPipeline, FluxTransformer2DModel
+
+    model = randomise(FluxTransformer2DModel(
+        in_channels=12 if odd else 16, num_layers=1 if odd else 2, num_single_layers=3 if odd else 2,
+        attention_head_dim=24 if odd else 16, num_attention_heads=2 if odd else 4,
+        axes_dims_rope=(6, 8, 10) if odd else (4, 6, 6), joint_attention_dim=20 if odd else 32,
+        pooled_projection_dim=18 if odd else 24, guidance_embeds=not odd), seed)
+    batch, text, (h, w) = 2, 7 if odd else 5, (8, 4) if odd else (6, 8)
+    channels = model.config.in_channels // 4
+    latent = normal(seed, "latent", batch, channels, h, w)
+    inputs = dict(
+        latent=latent, hidden_states=FluxPipeline._pack_latents(latent, batch, channels, h, w),
+        encoder_hidden_states=normal(seed, "text", batch, text, model.config.joint_attention_dim),
+        pooled_projections=normal(seed, "pooled", batch, model.config.pooled_projection_dim),
+        timestep=torch.tensor([0.93, 0.28]), txt_ids=torch.zeros(text, 3),
+        img_ids=FluxPipeline._prepare_latent_image_ids(batch, h // 2, w // 2, "cpu", torch.float32))
+    if not odd:
+        # expf has other last bits on other processors, and 3500 radians would show them: see flux_frequencies.
+        inputs["guidance"] = torch.tensor([0.5, 0.2])
+    paths = ["x_embedder", "context_embedder", "time_text_embed", "pos_embed", "norm_out"]
+    paths += [f"transformer_blocks.{i}" for i in range(model.config.num_layers)]
+    paths += [f"single_transformer_blocks.{i}" for i in range(model.config.num_single_layers)]
+    recorder = Recorder(model, paths)
+    with torch.no_grad():
+        output = model(**{k: v for k, v in inputs.items() if k != "latent"}).sample
+    unpacked = FluxPipeline._unpack_latents(output, 8 * h, 8 * w, 8)
+    write(out, name, dict(model.config, latent_hw=[h, w]),
+          dict(recorder.tensors, out=output, out_unpacked=unpacked), "diffusers",
+          "diffusers FluxTransformer2DModel.", inputs, model.state_dict())
+
+
 def trajectories(out, name, seed, odd, scheduler):
     """Runs without a network: the model is (0.3 sin(t / 100)) x + 0.1; step k draws noise[k]."""
     import diffusers
@@ -397,6 +430,7 @@ CASES = {
     "06b_sched_ddim": lambda *a: trajectories(*a, "DDIMScheduler"),
     "06d_sched_euler": lambda *a: trajectories(*a, "EulerDiscreteScheduler"),
     "06e_sched_flow_euler": lambda *a: trajectories(*a, "FlowMatchEulerDiscreteScheduler"),
+    "07a_flux_dev": flux,
 }
 
 
