@@ -51,9 +51,13 @@ TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainin
                        const StageContext& context, const std::string& name) {
   const auto& model = flux->options;
   check(set, model, options);
-  const bool adapters = options.low_rank.enabled();
+  const auto layers = linear_layers(*flux);
+  const bool present = std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+    return layer.second->low_rank().enabled();
+  });
+  const bool adapters = present || options.low_rank.enabled();
   const auto base = adapters ? fingerprint(state_dict(*flux)) : "";
-  if (adapters)
+  if (adapters && !present)
     add_low_rank(*flux, options.layers, options.low_rank, first_weights(context, name).generator,
                  {}, at::kFloat);
   const RectifiedFlow flow(options.flow);

@@ -101,6 +101,17 @@ TEST_CASE("train_flux: a finished run is loaded, not trained again") {
   for (const auto& [name, tensor] : weights_of(second)) CHECK(at::equal(tensor, ours.at(name)));
 }
 
+TEST_CASE("train_flux: adapters that are there go on, the base stays") {
+  auto flux = base();
+  add_low_rank(*flux, {"linear2"}, {.rank = 2, .alpha = 2}, test::generator(1));
+  const auto before = weights_of(flux);
+  auto options = adapter_of(2);
+  options.low_rank = {};
+  train_flux(flux, pictures(), options, quiet);
+  for (const auto& [name, tensor] : weights_of(flux))
+    CHECK(at::equal(tensor, before.at(name)) == (name.find(".lora_") == std::string::npos));
+}
+
 TEST_CASE("train_flux: a set that does not fit is refused") {
   auto flux = base();
   const auto refused = [&](auto&& change) {

@@ -53,6 +53,7 @@ void visit_fields(Self& o, Visitor&& visit) {
 /// Trains `flux`, which lies on context.device, to predict noise - data. With adapters its own
 /// weights stay what they are, checkpoints hold the adapters alone, and collect_lora gives what was
 /// learned. Adapters are in fp32 whatever the weights' type.
+/// Adapters that the model has already (apply_lora) go on, whatever options.low_rank says.
 /// \throws std::invalid_argument if the set or the options do not fit the model
 TrainResult train_flux(Flux& flux, const FluxTrainingSet& set, const FluxTrainingOptions& options,
                        const StageContext& context, const std::string& name = "flux");
