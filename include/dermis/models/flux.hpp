@@ -17,10 +17,11 @@ namespace dermis {
 inline constexpr std::int64_t kFluxTimeChannels = 256;
 
 /// The frequencies 10000^(-k / 128) of Flux's sinusoids, fp32 [128], the same on every machine: at
-/// a guidance of 3.5, 3500 radians, the last bit of a frequency shows in the answer, and expf gives
-/// other last bits on other processors. The exponents are rounded as in the original; the results
-/// are the nearest floats, but for two that lie almost in the middle between their neighbours (47 %
-/// of the way) and that MKL on Intel, Sleef, Cephes and FreeBSD's expf round up.
+/// a guidance of 3.5, 3500 radians, the last bit of a frequency shows in the answer, and torch's
+/// exp gives other last bits on other processors. The exponents are rounded as in the original; the
+/// results are the nearest floats, but for two that lie almost in the middle between their
+/// neighbours (47 and 50 % of the way). The reference values of tests/parity (07, 15) were computed
+/// with these rounded up, as the algorithms of Sleef, Cephes and FreeBSD's expf round them.
 inline at::Tensor flux_frequencies() {
   constexpr std::int64_t count = kFluxTimeChannels / 2;
   const auto exponents = at::arange(count, at::kFloat) * -std::log(10000.0) / count;
