@@ -153,6 +153,7 @@
 #include "dermis/report/explain_report.hpp"
 #include "dermis/report/html.hpp"
 #include "dermis/report/skindistilvit_report.hpp"
+#include "dermis/text/tokenizer.hpp"
 #include "dermis/train/autoencoder.hpp"
 #include "dermis/train/baselines.hpp"
 #include "dermis/train/cascade.hpp"
