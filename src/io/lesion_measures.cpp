@@ -117,11 +117,14 @@ void measure_abruptness(LesionMeasures& m, const Scene& scene, const Radii& radi
       if (x < 0 || y < 0 || x >= scene.lesion.width || y >= scene.lesion.height) return nullptr;
       return &scene.colour(x, y);
     };
-    const Lab *inner = at(0.7), *near = at(0.95), *beyond = at(1.05), *outer = at(1.3);
+    const Lab *inner = at(0.7), *outer = at(1.3);
     if (inner == nullptr || outer == nullptr) continue;
     const double all = distance(*inner, *outer);
     if (all < least_contrast) continue;
-    sum += std::min(distance(*near, *beyond), all);
+    double steepest = 0;
+    for (int step = -3; step <= 3; ++step)
+      steepest = std::max(steepest, distance(*at(0.95 + 0.05 * step), *at(1.05 + 0.05 * step)));
+    sum += std::min(steepest, all);
     weight += all;
   }
   m.abruptness = weight > 0 ? sum / weight : 0;

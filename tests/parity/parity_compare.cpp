@@ -45,7 +45,7 @@ const std::array<std::pair<const char*, const char*>, 18> modules{{
     {"15", "models/flux.hpp, kl_vae.hpp, diffusion/flux_sampling.hpp, weights/lora.hpp"},
     {"16", "distill/"},
     {"17", "diffusion/rectified_flow.hpp"},
-    {"18", "tokenizers"},
+    {"18", "text/tokenizer.hpp"},
 }};
 
 /// |a - b| <= absolute + relative |b|; whole numbers are equal, bytes within `levels`.

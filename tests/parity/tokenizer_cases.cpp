@@ -44,8 +44,7 @@ StateDict encoded(const Tokenizer& tokenizer, const Case& c) {
 
 StateDict clip_tokenizer(const Case& c) {
   const auto tokenizer = read_tokenizer_json(c.directory / "tokenizer.json");
-  const auto files =
-      read_clip_tokenizer(c.directory / "vocab.json", c.directory / "merges.txt");
+  const auto files = read_clip_tokenizer(c.directory / "vocab.json", c.directory / "merges.txt");
   for (const auto& text : texts_of(c))
     check_runtime(files.encode(text) == tokenizer.encode(text),
                   "[parity] vocab.json and merges.txt give other ids for '", text, "'");

