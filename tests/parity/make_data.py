@@ -5,7 +5,7 @@
 
 Cases: 01a, 01b (timm's VisionTransformer), 01c, 01d (its ResNet), 02 (transformers' ViT), 04a (diffusers' AutoencoderKL),
 05a (diffusers' UNet2DModel), 05d (UNet2DConditionModel), 06a, 06b, 06d, 06e (diffusers' schedulers),
-07a (diffusers' FluxTransformer2DModel).
+07a (diffusers' FluxTransformer2DModel), 09a, 09b (transformers' T5EncoderModel and CLIPTextModelWithProjection).
 Weights are random: matrices N(0, 1 / fan_in), biases N(0, 0.05), norms 1 + N(0, 0.1); inputs N(0, 1).
 The same seed, size and library versions give the same files. `odd` has other widths, depths, sides that
 are not square and other options than `small`.
@@ -327,6 +327,57 @@ def flux(out, name, seed, odd):
           "diffusers FluxTransformer2DModel.", inputs, model.state_dict())
 
 
+def text_inputs(seed, vocabulary, length, eos):
+    """Ids of three texts that end in eos, padded with 0; the mask of what is no padding."""
+    ids = torch.randint(3, vocabulary - 3, (3, length), generator=generator(seed, "ids"))
+    mask = torch.ones_like(ids)
+    for row, end in enumerate((length - 1, length // 2, 3)):
+        ids[row, end] = eos
+        ids[row, end + 1:] = mask[row, end + 1:] = 0
+    return ids, mask
+
+
+def t5_encoder(out, name, seed, odd):
+    from transformers import T5Config, T5EncoderModel
+
+    config = T5Config(vocab_size=61 if odd else 99, d_model=36 if odd else 48, d_kv=14 if odd else 10, d_ff=50,
+                      num_layers=2, num_heads=2 if odd else 3, relative_attention_num_buckets=12 if odd else 8,
+                      relative_attention_max_distance=11 if odd else 20, dropout_rate=0.0,
+                      feed_forward_proj="relu" if odd else "gated-gelu")
+    model = randomise(T5EncoderModel(config), seed)
+    ids, mask = text_inputs(seed, config.vocab_size, 23, 1)
+    attention = model.encoder.block[0].layer[0].SelfAttention
+    with torch.no_grad():
+        whole = model(input_ids=ids, output_hidden_states=True)
+        outputs = {f"hidden_states.{i}": value for i, value in enumerate(whole.hidden_states)}
+        outputs["last_hidden_state"] = whole.last_hidden_state
+        outputs["last_hidden_state_masked"] = model(input_ids=ids, attention_mask=mask).last_hidden_state
+        outputs["position_bias"] = attention.compute_bias(23, 23)
+    weights = {key: value for key, value in model.state_dict().items() if "embed_tokens" not in key}
+    write(out, name, config.to_dict(), outputs, "transformers", "transformers T5EncoderModel.",
+          dict(input_ids=ids, attention_mask=mask), weights)
+
+
+def clip_text(out, name, seed, odd):
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(vocab_size=80 if odd else 99, hidden_size=32 if odd else 48, intermediate_size=70,
+                            num_hidden_layers=2, num_attention_heads=4 if odd else 3, max_position_embeddings=20,
+                            projection_dim=16, hidden_act="gelu" if odd else "quick_gelu", bos_token_id=1,
+                            eos_token_id=2 if odd else 97, pad_token_id=0)
+    model = randomise(CLIPTextModelWithProjection(config), seed)
+    ids, mask = text_inputs(seed, config.vocab_size, 20, config.vocab_size - 2)
+    with torch.no_grad():
+        whole = model(input_ids=ids, output_hidden_states=True)
+        outputs = {f"hidden_states.{i}": value for i, value in enumerate(whole.hidden_states)}
+        outputs["last_hidden_state"] = whole.last_hidden_state
+        outputs["text_embeds"] = whole.text_embeds
+        outputs["pooler_output"] = model.text_model(input_ids=ids).pooler_output
+        outputs["last_hidden_state_masked"] = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    write(out, name, config.to_dict(), outputs, "transformers", "transformers CLIPTextModelWithProjection.",
+          dict(input_ids=ids, attention_mask=mask), model.state_dict())
+
+
 def trajectories(out, name, seed, odd, scheduler):
     """Runs without a network: the model is (0.3 sin(t / 100)) x + 0.1; step k draws noise[k]."""
     import diffusers
@@ -431,6 +482,8 @@ CASES = {
     "06d_sched_euler": lambda *a: trajectories(*a, "EulerDiscreteScheduler"),
     "06e_sched_flow_euler": lambda *a: trajectories(*a, "FlowMatchEulerDiscreteScheduler"),
     "07a_flux_dev": flux,
+    "09a_t5_encoder": t5_encoder,
+    "09b_clip_text": clip_text,
 }
 
 
