@@ -16,11 +16,12 @@ namespace detail {
 
 Vocabulary vocabulary_of(const Json& pieces, const std::string& source) {
   Vocabulary vocabulary;
-  constexpr std::int64_t limit = std::int64_t{1} << 31;
+  check_runtime(pieces.is_object(), "[tokenizer] ", source, ": expected an object of pieces");
   for (const auto& [piece, id] : pieces.items()) {
-    check_runtime(id.is_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < limit,
-                  "[tokenizer] ", source, ": expected ids in 0..", limit - 1, ", got ", id.dump(),
-                  " for '", piece, "'");
+    check_runtime(
+        id.is_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < id_limit,
+        "[tokenizer] ", source, ": expected ids in 0..", id_limit - 1, ", got ", id.dump(),
+        " for '", piece, "'");
     vocabulary.emplace(piece, id.get<std::int64_t>());
   }
   return vocabulary;

@@ -80,7 +80,10 @@ std::string padding_in(const std::filesystem::path& folder) {
   const Json config = Json::read(path);
   if (!config.contains("pad_token") || config.at("pad_token").is_null()) return "";
   const Json& token = config.at("pad_token");
-  return token.is_object() ? token.at("content").get<std::string>() : token.get<std::string>();
+  const Json& name = token.is_object() ? token.at("content") : token;
+  check_runtime(name.is_string(), "[tokenizer] ", path.string(),
+                ": key 'pad_token': expected a token, got ", name.dump());
+  return name.get<std::string>();
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 /// tokenizer.json of the tokenizers library: those parts of its language that CLIP's and T5's files
 /// use.
 
+#include <algorithm>
 #include <memory>
-#include <optional>
 
 #include "base64.hpp"
 #include "byte_pair.hpp"
@@ -206,8 +206,9 @@ void read_added(State& state, Vocabulary& vocabulary, const Json& json, const st
     AddedToken token{entry.at("content").get<std::string>(), entry.at("id").get<std::int64_t>(),
                      entry.value("normalized", false), entry.value("lstrip", false),
                      entry.value("rstrip", false)};
-    expect(!token.text.empty() && token.id >= 0 && !entry.value("single_word", false), source,
-           "added_tokens", entry, "a content, an id and no single_word");
+    expect(!token.text.empty() && token.id >= 0 && token.id < id_limit &&
+               !entry.value("single_word", false),
+           source, "added_tokens", entry, "a content, an id and no single_word");
     vocabulary[token.text] = token.id;
     if (token.normalised) token.text = state.normalise(token.text);
     if (!token.text.empty()) (token.normalised ? normal : raw).push_back(std::move(token));
@@ -256,9 +257,13 @@ State read_state(const Json& json, const std::string& padding, const std::string
   expect(type == "BPE" || type == "Unigram", source, "model", type, "BPE or Unigram");
   auto vocabulary =
       type == "BPE" ? read_byte_pair(state, model, source) : read_unigram(state, model, source);
-  if (json.contains("added_tokens")) read_added(state, vocabulary, json.at("added_tokens"), source);
-  read_around(state, part("post_processor"), source);
   state.size = size_of(vocabulary);
+  if (json.contains("added_tokens")) read_added(state, vocabulary, json.at("added_tokens"), source);
+  state.size = std::max(state.size, size_of(vocabulary));
+  read_around(state, part("post_processor"), source);
+  for (const auto* tokens : {&state.before, &state.after})
+    for (const auto id : *tokens)
+      expect(id >= 0 && id < state.size, source, "post_processor", id, "ids of the vocabulary");
   state.pad = usual_padding(vocabulary);
   if (!padding.empty()) {
     const auto found = vocabulary.find(padding);

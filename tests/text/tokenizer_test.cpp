@@ -129,6 +129,10 @@ TEST_CASE("tokenizer: what a tokenizer.json asks for and cannot be done is refus
                  {"every piece once", "'a'"}));
   CHECK(mentions(refused("precompiled_charsmap", "not base64", "normalizer"), {"base64", "' '"}));
   CHECK(mentions(refused("precompiled_charsmap", "AAAA", "normalizer"), {"charsmap"}));
+  CHECK(mentions(json_error(edited([](Json& json) {
+                   json["post_processor"]["special_tokens"]["</s>"]["ids"] = Json::array({9999});
+                 })),
+                 {"post_processor", "9999"}));
   CHECK(mentions(json_error("{}"), {"tokenizer.json", "pre_tokenizer"}));
   CHECK(mentions(json_error("[1"), {"tokenizer.json:1"}));
 }
@@ -142,6 +146,7 @@ TEST_CASE("tokenizer: damaged vocabularies and merges are refused") {
   };
   const std::string ends = R"("<|startoftext|>": 2, "<|endoftext|>": 3})";
   CHECK(mentions(error(R"({"a": 0})", ""), {"vocab.json", "<|startoftext|>"}));
+  CHECK(mentions(error("[1]", ""), {"vocab.json", "an object of pieces"}));
   CHECK(mentions(error(R"({"a": -1,)" + ends, ""), {"vocab.json", "-1", "'a'"}));
   CHECK(mentions(error(R"({"a": 0,)" + ends, "#version: 0.2\na\n"), {"merges.txt:2", "'a'"}));
   CHECK(mentions(error(R"({"a": 0, "b": 1,)" + ends, "a b\n"), {"merges.txt", "'ab'"}));
