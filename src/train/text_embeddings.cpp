@@ -14,15 +14,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names, sizes and times of change of what a folder holds; hashing gigabytes would take as long as
-/// using them.
-std::string state_of(const fs::path& folder) {
+/// Names, sizes and times of change of a file or of what a folder holds; hashing gigabytes would
+/// take as long as using them.
+std::string state_of(const fs::path& path) {
   std::vector<std::string> files;
-  check_runtime(fs::is_directory(folder), "[text] no such folder: ", folder.string());
-  for (const auto& entry : fs::directory_iterator(folder))
+  const auto add = [&](const fs::directory_entry& entry) {
     if (entry.is_regular_file())
       files.push_back(text(entry.path().filename().string(), ' ', entry.file_size(), ' ',
                            entry.last_write_time().time_since_epoch().count()));
+  };
+  check_runtime(fs::exists(path), "[text] no such file or folder: ", path.string());
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::directory_iterator(path)) add(entry);
+  } else {
+    add(fs::directory_entry(path));
+  }
   std::sort(files.begin(), files.end());
   return detail::join(files);
 }
@@ -30,9 +36,9 @@ std::string state_of(const fs::path& folder) {
 std::string key_of(const std::vector<std::string>& texts, const TextEncoderFolders& folders,
                    const TextEmbeddingOptions& options) {
   std::string key = text(options.t5_length, ' ', at::toString(options.dtype), '\n');
-  for (const auto& folder :
+  for (const auto& path :
        {folders.clip_tokenizer, folders.clip_encoder, folders.t5_tokenizer, folders.t5_encoder})
-    key += state_of(folder) + '\n';
+    key += state_of(path) + '\n';
   for (const auto& words : texts) key += text(words.size(), ' ', words, '\n');
   return fingerprint(key);
 }

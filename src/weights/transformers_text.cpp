@@ -1,5 +1,7 @@
 #include "dermis/weights/transformers_text.hpp"
 
+#include <algorithm>
+
 #include "config_keys.hpp"
 
 namespace dermis {
@@ -71,15 +73,20 @@ bool with_projection(const Json& config) {
   return false;
 }
 
-/// Module of the folder's config.json and weights.
-template <class Holder, class Options, class Rename>
-Holder read_encoder(const std::filesystem::path& folder, const Options& options,
-                    const Rename& rename, ParameterOptions parameters) {
-  parameters.init = false;
-  Holder encoder(options, parameters);
-  load_state_dict(*encoder, rename(map_tensors(folder).tensors, folder.string()), folder.string());
-  encoder->eval();
-  return encoder;
+/// A tensor of that name and rank.
+const at::Tensor& tensor_of(const StateDict& tensors, const std::string& name, std::int64_t rank,
+                            const std::string& source) {
+  for (const auto& [key, tensor] : tensors)
+    if (key == name && tensor.dim() == rank) return tensor;
+  throw std::runtime_error(
+      text("[weights] ", source, ": expected a tensor '", name, "' of ", rank, " dimensions"));
+}
+
+/// Number of blocks.NUMBER among the names.
+std::int64_t depth_of(const StateDict& tensors, const std::string& last) {
+  std::int64_t depth = 0;
+  while (has(tensors, text("blocks.", depth, last))) ++depth;
+  return depth;
 }
 
 /// Adds the file's name to what `read` has to say against its contents.
@@ -92,6 +99,17 @@ auto options_of(const std::filesystem::path& folder, const Read& read) {
   } catch (const std::exception& error) {
     throw std::runtime_error(text("[weights] ", path.string(), ": ", error.what()));
   }
+}
+
+/// Module of that size with these values, in evaluation mode.
+template <class Holder, class Options>
+Holder filled(const Options& options, const StateDict& values, const std::string& source,
+              ParameterOptions parameters) {
+  parameters.init = false;
+  Holder encoder(options, parameters);
+  load_state_dict(*encoder, values, source);
+  encoder->eval();
+  return encoder;
 }
 
 }  // namespace
@@ -158,21 +176,56 @@ ClipTextOptions clip_text_options_from_transformers(const Json& whole) {
   return o;
 }
 
-T5Encoder read_t5_encoder(const std::filesystem::path& folder, const ParameterOptions& parameters) {
-  return read_encoder<T5Encoder>(folder, options_of(folder, t5_options_from_transformers),
-                                 t5_from_transformers, parameters);
+T5Options t5_options_of(const StateDict& tensors, const std::string& source) {
+  const auto size = [&](const std::string& name, std::int64_t axis) {
+    return tensor_of(tensors, name, 2, source).size(axis);
+  };
+  T5Options o;
+  o.vocabulary = size("token_embed.weight", 0);
+  o.dim = size("token_embed.weight", 1);
+  o.buckets = size("relative_bias.weight", 0);
+  o.heads = size("relative_bias.weight", 1);
+  o.head_dim = size("blocks.0.attn.q.weight", 0) / o.heads;
+  o.gated = has(tensors, "blocks.0.mlp.wi_0.weight");
+  o.hidden = size("blocks.0.mlp.wo.weight", 1);
+  o.depth = depth_of(tensors, ".norm1.weight");
+  return o;
 }
 
-ClipText read_clip_text(const std::filesystem::path& folder, const ParameterOptions& parameters) {
-  // A projection that no option asks for is left out: Flux takes the feature before it.
-  return read_encoder<ClipText>(
-      folder, options_of(folder, clip_text_options_from_transformers),
-      [&](const StateDict& tensors, const std::string& source) {
-        const auto options = options_of(folder, clip_text_options_from_transformers);
-        return clip_text_from_transformers(
-            options.projection > 0 ? tensors : without(tensors, {"text_projection."}), source);
-      },
-      parameters);
+ClipTextOptions clip_text_options_of(const StateDict& tensors, const std::string& source) {
+  const auto size = [&](const std::string& name, std::int64_t axis) {
+    return tensor_of(tensors, name, 2, source).size(axis);
+  };
+  ClipTextOptions o;
+  o.vocabulary = size("token_embed.weight", 0);
+  o.dim = size("token_embed.weight", 1);
+  o.positions = size("position_embed.weight", 0);
+  o.heads = std::max<std::int64_t>(1, o.dim / 64);
+  o.hidden = size("blocks.0.fc1.weight", 0);
+  o.depth = depth_of(tensors, ".norm1.weight");
+  o.eos_id = 2;
+  return o;
+}
+
+T5Encoder read_t5_encoder(const std::filesystem::path& path, const ParameterOptions& parameters) {
+  const auto source = path.string();
+  const bool alone = std::filesystem::is_regular_file(path);
+  const auto sizes = alone ? T5Options{} : options_of(path, t5_options_from_transformers);
+  const auto values = t5_from_transformers(map_tensors(path).tensors, source);
+  return filled<T5Encoder>(alone ? t5_options_of(values, source) : sizes, values, source,
+                           parameters);
+}
+
+ClipText read_clip_text(const std::filesystem::path& path, const ParameterOptions& parameters) {
+  const auto source = path.string();
+  const bool alone = std::filesystem::is_regular_file(path);
+  const auto sizes =
+      alone ? ClipTextOptions{} : options_of(path, clip_text_options_from_transformers);
+  const auto tensors = map_tensors(path).tensors;
+  const auto values = clip_text_from_transformers(
+      sizes.projection > 0 ? tensors : without(tensors, {"text_projection."}), source);
+  return filled<ClipText>(alone ? clip_text_options_of(values, source) : sizes, values, source,
+                          parameters);
 }
 
 }  // namespace dermis

@@ -1,5 +1,6 @@
 #include "dermis/models/clip_text.hpp"
 
+#include "dermis/core/options.hpp"
 #include "dermis/weights/transformers_text.hpp"
 #include "support.hpp"
 #include "weights/state_dicts.hpp"
@@ -80,6 +81,19 @@ TEST_CASE("clip_text: tensors go to the published names and back; the images' pa
   for (const auto& [name, tensor] : clip_text_to_transformers(values))
     bare.emplace_back(name.rfind("text_model.", 0) == 0 ? name.substr(11) : name, tensor);
   test::check_same(clip_text_from_transformers(bare), values);
+}
+
+TEST_CASE("clip_text: sizes are told by the shapes, but for what OpenAI's have in common") {
+  auto expected = tiny();
+  expected.dim = 128;
+  expected.heads = 2;
+  expected.projection = 0;
+  const auto values = state_dict(*make(expected));
+  const auto found = clip_text_options_of(values, "clip_l.safetensors");
+  expected.eos_id = 2;
+  CHECK(options_to_json(found) == options_to_json(expected));
+  CHECK_THROWS_WITH(clip_text_options_of({}, "clip_l.safetensors"),
+                    Catch::Contains("clip_l.safetensors") && Catch::Contains("token_embed.weight"));
 }
 
 TEST_CASE("clip_text: what cannot be is refused") {

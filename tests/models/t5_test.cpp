@@ -1,5 +1,6 @@
 #include "dermis/models/t5.hpp"
 
+#include "dermis/core/options.hpp"
 #include "dermis/weights/transformers_text.hpp"
 #include "support.hpp"
 #include "weights/state_dicts.hpp"
@@ -86,6 +87,16 @@ TEST_CASE("t5: tensors go to the published names and back; a decoder is left out
   CHECK_THROWS_WITH(
       t5_from_transformers({{"encoder.block.0.x", torch::zeros({1})}}, "te.safetensors"),
       Catch::Contains("te.safetensors") && Catch::Contains("encoder.block.0.x"));
+}
+
+TEST_CASE("t5: sizes are told by the shapes") {
+  for (const bool gated : {true, false}) {
+    auto expected = tiny(gated);
+    expected.max_distance = 128;
+    CHECK(options_to_json(t5_options_of(state_dict(*make(gated)), "t5")) ==
+          options_to_json(expected));
+  }
+  CHECK_THROWS_WITH(t5_options_of({}, "t5xxl.safetensors"), Catch::Contains("t5xxl.safetensors"));
 }
 
 TEST_CASE("t5: what cannot be is refused") {

@@ -117,6 +117,17 @@ TEST_CASE("text_embeddings: each text has what the encoders say of it") {
   CHECK(at::equal(all.mask[0], torch::tensor(ids.mask)));
 }
 
+TEST_CASE("text_embeddings: a T5 in a file alone is the one in its folder") {
+  const Pipeline pipeline;
+  const auto folders = pipeline.folders();
+  auto alone = folders;
+  alone.t5_encoder = folders.t5_encoder / "model.safetensors";
+  stderr_of([&] {
+    CHECK(at::equal(text_embeddings(texts, alone, options).tokens,
+                    text_embeddings(texts, folders, options).tokens));
+  });
+}
+
 TEST_CASE("text_embeddings: kept on the disk, and computed anew when something else is asked") {
   const Pipeline pipeline;
   const test::ScratchFolder cache;
@@ -171,7 +182,7 @@ TEST_CASE("text_embeddings: what does not belong together is refused") {
   fs::resize_file(pipeline / "text_encoder_2/model.safetensors", 500);
   CHECK(error().find("text_encoder_2") != std::string::npos);
   fs::remove_all(pipeline / "text_encoder_2");
-  CHECK(error().find("no such folder") != std::string::npos);
+  CHECK(error().find("no such file or folder") != std::string::npos);
   CHECK(message_of([&] {
           text_embeddings({}, pipeline.folders(), options);
         }).find("at least one") != std::string::npos);

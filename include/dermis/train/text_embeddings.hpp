@@ -31,7 +31,8 @@ void check_fits(const Tokenizer& tokenizer, const T5Options& encoder);
 void check_fits(const Tokenizer& tokenizer, const ClipTextOptions& encoder);
 
 /// Folders as diffusers lays out a pipeline: tokenizer, text_encoder (CLIP), tokenizer_2,
-/// text_encoder_2 (T5). See read_tokenizer, read_clip_text and read_t5_encoder.
+/// text_encoder_2 (T5); the encoders may also be single files. See read_tokenizer, read_clip_text
+/// and read_t5_encoder.
 struct TextEncoderFolders {
   std::filesystem::path clip_tokenizer, clip_encoder, t5_tokenizer, t5_encoder;
 };

@@ -31,11 +31,19 @@ StateDict clip_text_to_transformers(const StateDict& tensors);
 /// projection is that of a model whose `architectures` name one with projection, otherwise 0.
 ClipTextOptions clip_text_options_from_transformers(const Json& config);
 
-/// Reads config.json and the weights beside it (model.safetensors, or shards with their index).
-/// The model is in evaluation mode. Throws std::runtime_error that names the file.
-T5Encoder read_t5_encoder(const std::filesystem::path& folder,
+/// Sizes as the shapes of our encoder's tensors tell them. What they do not tell is as in all
+/// published T5 v1.1 (max_distance 128, norm_eps 1e-6), and as in OpenAI's CLIP (heads of 64, the
+/// quick GELU, the largest id ends a text). std::runtime_error naming `source` if a tensor is
+/// missing.
+T5Options t5_options_of(const StateDict& tensors, const std::string& source);
+ClipTextOptions clip_text_options_of(const StateDict& tensors, const std::string& source);
+
+/// Reads a folder with config.json and weights (model.safetensors, or shards with their index), or
+/// a safetensors file alone, as t5xxl_fp16.safetensors and clip_l.safetensors, whose sizes are
+/// those of its shapes. The model is in evaluation mode; a projection that config.json does not ask
+/// for is left out. Throws std::runtime_error that names the file.
+T5Encoder read_t5_encoder(const std::filesystem::path& path,
                           const ParameterOptions& parameters = {});
-ClipText read_clip_text(const std::filesystem::path& folder,
-                        const ParameterOptions& parameters = {});
+ClipText read_clip_text(const std::filesystem::path& path, const ParameterOptions& parameters = {});
 
 }  // namespace dermis
