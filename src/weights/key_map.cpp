@@ -131,6 +131,8 @@ std::string layout_of(const StateDict& tensors) {
   // A piece of a name that only this layout has; the first that is found decides.
   static const std::pair<const char*, const char*> kSigns[] = {
       {"lora_", "a LoRA adapter"},
+      {"encoder.block.0.layer.0.SelfAttention.", "transformers' T5"},
+      {"text_model.encoder.layers.0.", "transformers' CLIPTextModel"},
       {"decoder.decoder_embed.", "transformers' ViTMAEForPreTraining"},
       {"distilvit.encoder.layer.0.", "SkinDistilViT's DistilViT"},
       {"classifiers.0.", "SkinDistilViT's FCViT"},

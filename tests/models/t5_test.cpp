@@ -97,6 +97,8 @@ TEST_CASE("t5: sizes are told by the shapes") {
           options_to_json(expected));
   }
   CHECK_THROWS_WITH(t5_options_of({}, "t5xxl.safetensors"), Catch::Contains("t5xxl.safetensors"));
+  CHECK_THROWS_WITH(clip_text_from_transformers(t5_to_transformers(state_dict(*make()))),
+                    Catch::Contains("this looks like transformers' T5"));
 }
 
 TEST_CASE("t5: what cannot be is refused") {
