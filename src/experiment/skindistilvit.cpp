@@ -58,8 +58,10 @@ NamedDepthClassifiers train_full_distillation(const SkinDistilViTRecipe& recipe,
     calibrate(network, parts.validation);
     networks.emplace_back(name, network);
   };
-  add("fcvit", recipe.fcvit, {.encoder = encoder});
-  add("fcvit_probs", recipe.fcvit_probs, {.encoder = encoder});
+  const auto start =
+      recipe.full_from_teacher ? DepthStart{.initial = &teacher} : DepthStart{.encoder = encoder};
+  add("fcvit", recipe.fcvit, start);
+  add("fcvit_probs", recipe.fcvit_probs, start);
   add("combined", recipe.combined, {.initial = &teacher, .teacher = &teacher});
   return networks;
 }

@@ -72,6 +72,7 @@ void set_full(SkinDistilViTRecipe& r) {
             .weight_decay = 0},
            {18'001, 6'340, 18'001, 9'001, 6'002, 6'002});
   r.best_on_validation = true;
+  r.full_from_teacher = false;  // published: from ImageNet-21k's weights, see --init
 }
 
 /// Passes of `r.fcvit_probs` that are the share of warm-up of the published run.
@@ -108,9 +109,9 @@ SkinDistilViTRecipe skindistilvit_recipe(const std::string& preset, const std::s
   r.preset = preset;
   r.variant = variant;
   if (preset == "quick") {
-    set_small(r, {600, 300, 600, 450, 300, 200});
+    set_small(r, {600, 300, 300, 300, 300, 200});
   } else if (preset == "default") {
-    set_small(r, {1500, 800, 1500, 1000, 800, 600});
+    set_small(r, {1500, 800, 800, 800, 800, 600});
   } else {
     check_argument(preset == "full", "[skindistilvit] expected preset quick, default or full, got ",
                    preset);

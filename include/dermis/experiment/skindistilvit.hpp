@@ -40,7 +40,9 @@ struct SkinDistilViTRecipe {
   bool ablation = true;         ///< the student with each term of the loss off, or on if it is off
   bool balanced_subset = true;  ///< the student on equally many images of each class
   DepthClassifierOptions fcvit, fcvit_probs, combined;  ///< `model` is the teacher's
-  StudentOptions cascade;                               ///< of each of its models
+  bool full_from_teacher = true;  ///< fcvit and fcvit_probs begin with the teacher's weights, for
+                                  ///< want of pre-trained ones; false: as the teacher did
+  StudentOptions cascade;         ///< of each of its models
   CascadeTeacher cascade_teacher = CascadeTeacher::Down;
 };
 
@@ -61,6 +63,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("fcvit", o.fcvit);
   visit("fcvit_probs", o.fcvit_probs);
   visit("combined", o.combined);
+  visit("full_from_teacher", o.full_from_teacher);
   visit("cascade", o.cascade);
   visit("cascade_teacher", o.cascade_teacher);
 }
@@ -108,8 +111,9 @@ Classifier train_teacher(const SkinDistilViTRecipe& recipe, const DataParts& par
 /// student_balanced_subset; the last two where the recipe asks for them.
 NamedClassifiers train_students(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
                                 const DataParts& parts, const StageContext& context);
-/// fcvit, fcvit_probs, combined; calibrated. The first two begin as the teacher did, with
-/// `encoder`; combined begins with the teacher's weights and learns from it.
+/// fcvit, fcvit_probs, combined; calibrated. The first two begin with the teacher's weights or, as
+/// the recipe says, as the teacher did: with `encoder` or from scratch. combined begins with the
+/// teacher's weights and learns from it.
 NamedDepthClassifiers train_full_distillation(const SkinDistilViTRecipe& recipe,
                                               const Classifier& teacher, const DataParts& parts,
                                               const StageContext& context,
