@@ -51,7 +51,7 @@ file(GLOB_RECURSE public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGUR
 foreach(header IN LISTS public_headers)
   set(flags ${torch_flags})
   set(precompiled)
-  if(header MATCHES "^dermis/(core|io|metrics|report|text)/|version.hpp$" AND NOT header IN_LIST headers_on_torch)
+  if(header MATCHES "^dermis/(core|edge|io|metrics|report|text)/|version.hpp$" AND NOT header IN_LIST headers_on_torch)
     set(flags -std=c++17 ${dermis_warnings} -Werror -I ${PROJECT_SOURCE_DIR}/include ${eigen_folders})
   else()
     dermis_includes(includes ${header})

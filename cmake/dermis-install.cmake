@@ -1,9 +1,9 @@
-# Install rules and the relocatable package: find_package(dermis CONFIG [COMPONENTS core dermis]).
+# Install rules and the relocatable package: find_package(dermis CONFIG [COMPONENTS core edge dermis]).
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dermis)
 install(DIRECTORY include/dermis DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
-foreach(component core dermis)  # one export set each: component core must load where there is no LibTorch
+foreach(component core edge dermis)  # one export set each: components core and edge must load where there is no LibTorch
   install(TARGETS dermis_${component} EXPORT dermis-${component})
   install(EXPORT dermis-${component} NAMESPACE dermis:: DESTINATION ${package_dir} FILE dermis-${component}-targets.cmake)
 endforeach()

@@ -42,7 +42,7 @@ refused() {
     exit 1
   }
 }
-refused "there is no component mobile; dermis has the components core and dermis" COMPONENTS core mobile
+refused "there is no component mobile; dermis has the components core, edge and dermis" COMPONENTS core mobile
 refused "Torch" COMPONENTS dermis
 refused "Torch"  # the default is everything
 refused "requested version" 99.0 COMPONENTS core

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "dermis/io/image.hpp"
@@ -73,6 +74,14 @@ struct DermoscopyOptions {
   bool colour_constancy = false;
   bool remove_hair = false;
 };
+
+template <class Self, class Visitor,
+          std::enable_if_t<std::is_same_v<std::remove_const_t<Self>, DermoscopyOptions>, int> = 0>
+void visit_fields(Self& o, Visitor&& visit) {
+  visit("crop_border", o.crop_border);
+  visit("colour_constancy", o.colour_constancy);
+  visit("remove_hair", o.remove_hair);
+}
 
 /// Border, then hair, then colour: a black border and hair would shift the estimate of the light.
 Image preprocess(Image image, const DermoscopyOptions& options);

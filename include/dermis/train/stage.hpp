@@ -81,14 +81,6 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("probability", o.probability);
 }
 
-template <class Self, class Visitor>
-requires std::same_as<std::remove_const_t<Self>, DermoscopyOptions>
-void visit_fields(Self& o, Visitor&& visit) {
-  visit("crop_border", o.crop_border);
-  visit("colour_constancy", o.colour_constancy);
-  visit("remove_hair", o.remove_hair);
-}
-
 /// Where and how a program runs its stages.
 struct StageContext {
   std::filesystem::path out;  ///< each stage writes below out/<stage name>
