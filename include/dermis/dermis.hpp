@@ -74,6 +74,7 @@
 #include "dermis/edge/file.hpp"
 #include "dermis/edge/manifest.hpp"
 #include "dermis/edge/model.hpp"
+#include "dermis/edge/onnx.hpp"
 #include "dermis/experiment/arms.hpp"
 #include "dermis/experiment/skindistilvit.hpp"
 #include "dermis/explain/attention_maps.hpp"
