@@ -42,37 +42,26 @@ void Inference::attention_map(float* map) const {
 }
 
 std::int64_t Inference::run(const float* pixels, bool attention, const ExitRule& rule) {
-  stopped_ = -1;
-  const auto body = [&](int thread) { thread_run(pixels, attention, rule, thread); };
-  team_.run(body);
-  return stopped_;
-}
-
-void Inference::thread_run(const float* pixels, bool attention, const ExitRule& rule, int thread) {
-  embed(pixels, thread);
+  embed(pixels);
   for (std::int64_t i = 0; i < network_.depth; ++i) {
     // Of the last block, nothing but the class token is looked at.
     const bool last = i + 1 == network_.depth;
     const std::int64_t rows = last && !network_.mean_pooling ? 1 : network_.tokens();
     block(weights_.blocks[static_cast<std::size_t>(i)], rows,
-          attention && (last || network_.every_depth), thread);
+          attention && (last || network_.every_depth));
     if (!network_.every_depth && !last) continue;
-    const std::int64_t exit = network_.every_depth ? i : 0;
-    if (thread == 0) {
-      answer(exit);
-      const float* logits = memory_.logits + exit * pad(network_.num_classes);
-      if (last || (rule.stop && rule.stop(rule.context, exit, logits))) stopped_ = exit;
-    }
-    team_.barrier();
-    if (stopped_ >= 0) return;
+    stopped_ = network_.every_depth ? i : 0;
+    const float* logits = answer(stopped_);
+    if (rule.stop && !last && rule.stop(rule.context, stopped_, logits)) break;
   }
+  return stopped_;
 }
 
-void Inference::embed(const float* pixels, int thread) {
+void Inference::embed(const float* pixels) {
   const Network& n = network_;
   const std::int64_t side = n.image_size, p = n.patch_size, dim = pad(n.dim);
   const std::int64_t width = weights_.patches.in;
-  team_.share(n.patches(), [&](std::int64_t begin, std::int64_t end) {
+  team_.share(n.patches(), [&](int, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const float* corner = pixels + i / n.grid() * p * side + i % n.grid() * p;
       float* to = memory_.input + i * width;
@@ -82,21 +71,21 @@ void Inference::embed(const float* pixels, int thread) {
       std::fill(to, memory_.input + (i + 1) * width, 0.0f);
     }
   });
-  team_.share(n.tokens(), [&](std::int64_t begin, std::int64_t end) {
+  team_.share(n.tokens(), [&](int, std::int64_t begin, std::int64_t end) {
     std::copy(weights_.positions + begin * dim, weights_.positions + end * dim,
               memory_.tokens + begin * dim);
   });
-  const Input patches = prepared(memory_.input, n.patches(), width, thread);
+  const Input patches = prepared(memory_.input, n.patches(), width);
   linear(weights_.patches, patches, n.patches(), memory_.tokens + dim, Epilogue::Add);
 }
 
-void Inference::block(const BlockWeights& block, std::int64_t rows, bool attention, int thread) {
+void Inference::block(const BlockWeights& block, std::int64_t rows, bool attention) {
   const std::int64_t tokens = network_.tokens(), heads = network_.heads;
   const std::int64_t true_width = network_.dim / heads, width = pad(true_width);
   const std::int64_t mixed = heads * width;
   float* x = memory_.tokens;
 
-  const Input input = normalized(x, tokens, block.norm1, thread);
+  const Input input = normalized(x, tokens, block.norm1);
   linear(block.queries, input, rows, memory_.queries, Epilogue::Store);
   linear(block.keys_values, input, tokens, memory_.keys_values, Epilogue::Store);
 
@@ -115,18 +104,20 @@ void Inference::block(const BlockWeights& block, std::int64_t rows, bool attenti
                            attention ? memory_.attention : nullptr,
                            network_.mean_pooling ? 1 : 0,
                            network_.mean_pooling ? rows : 1};
-  team_.share(pack_keys_parts(call, kernels_),
-              [&](std::int64_t begin, std::int64_t end) { kernels_.pack_keys(call, begin, end); });
-  team_.share(attention_parts(call, kernels_), [&](std::int64_t begin, std::int64_t end) {
-    kernels_.attention(call, memory_.scratch + thread * memory_.scratch_size, begin, end);
+  team_.share(pack_keys_parts(call, kernels_), [&](int, std::int64_t begin, std::int64_t end) {
+    kernels_.pack_keys(call, begin, end);
   });
-  linear(block.project, prepared(memory_.mixed, rows, mixed, thread), rows, x, Epilogue::Add);
+  team_.share(
+      attention_parts(call, kernels_), [&](int thread, std::int64_t begin, std::int64_t end) {
+        kernels_.attention(call, memory_.scratch + thread * memory_.scratch_size, begin, end);
+      });
+  linear(block.project, prepared(memory_.mixed, rows, mixed), rows, x, Epilogue::Add);
 
-  linear(block.fc1, normalized(x, rows, block.norm2, thread), rows, memory_.hidden, Epilogue::Gelu);
-  linear(block.fc2, prepared(memory_.hidden, rows, block.fc1.out, thread), rows, x, Epilogue::Add);
+  linear(block.fc1, normalized(x, rows, block.norm2), rows, memory_.hidden, Epilogue::Gelu);
+  linear(block.fc2, prepared(memory_.hidden, rows, block.fc1.out), rows, x, Epilogue::Add);
 }
 
-void Inference::answer(std::int64_t exit) {
+const float* Inference::answer(std::int64_t exit) {
   const std::int64_t dim = pad(network_.dim);
   const auto at = static_cast<std::size_t>(exit);
   const float* pooled = memory_.tokens;
@@ -152,16 +143,17 @@ void Inference::answer(std::int64_t exit) {
   head.y = memory_.logits + exit * pad(network_.num_classes);
   head.stride = pad(network_.num_classes);
   kernels_.linear(head, 0, linear_parts(head, kernels_));
+  return head.y;
 }
 
-void Inference::share_norm(const NormCall& call, int thread) {
-  team_.share(call.rows, [&](std::int64_t begin, std::int64_t end) {
+void Inference::share_norm(const NormCall& call) {
+  team_.share(call.rows, [&](int thread, std::int64_t begin, std::int64_t end) {
     kernels_.norm(call, memory_.scratch + thread * memory_.scratch_size, begin, end);
   });
 }
 
 Inference::Input Inference::normalized(const float* x, std::int64_t rows,
-                                       const NormWeights& weights, int thread) {
+                                       const NormWeights& weights) {
   NormCall call{rows,
                 network_.dim,
                 pad(network_.dim),
@@ -175,16 +167,16 @@ Inference::Input Inference::normalized(const float* x, std::int64_t rows,
   } else {
     call.y = memory_.input;
   }
-  share_norm(call, thread);
+  share_norm(call);
   return {call.y, call.quantized, call.scales};
 }
 
-Inference::Input Inference::prepared(float* x, std::int64_t rows, std::int64_t width, int thread) {
+Inference::Input Inference::prepared(const float* x, std::int64_t rows, std::int64_t width) {
   if (!bytes_) return {x, nullptr, nullptr};
   NormCall call{rows, width, width, x, nullptr, nullptr, 0};
   call.quantized = memory_.quantized;
   call.scales = memory_.scales;
-  share_norm(call, thread);
+  share_norm(call);
   return {nullptr, call.quantized, call.scales};
 }
 
@@ -197,8 +189,9 @@ void Inference::linear(const PackedLinear& layer, const Input& input, std::int64
   call.y = y;
   call.stride = layer.out;
   call.epilogue = epilogue;
-  team_.share(linear_parts(call, kernels_),
-              [&](std::int64_t begin, std::int64_t end) { kernels_.linear(call, begin, end); });
+  team_.share(linear_parts(call, kernels_), [&](int, std::int64_t begin, std::int64_t end) {
+    kernels_.linear(call, begin, end);
+  });
 }
 
 }  // namespace dermis::edge

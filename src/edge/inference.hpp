@@ -65,13 +65,12 @@ class Inference {
     const std::uint8_t* quantized;
     const float* scales;
   };
-  void thread_run(const float* pixels, bool attention, const ExitRule& rule, int thread);
-  void embed(const float* pixels, int thread);
-  void block(const BlockWeights& block, std::int64_t rows, bool attention, int thread);
-  void answer(std::int64_t exit);
-  void share_norm(const NormCall& call, int thread);
-  Input normalized(const float* x, std::int64_t rows, const NormWeights& norm, int thread);
-  Input prepared(float* x, std::int64_t rows, std::int64_t width, int thread);
+  void embed(const float* pixels);
+  void block(const BlockWeights& block, std::int64_t rows, bool attention);
+  const float* answer(std::int64_t exit);
+  Input normalized(const float* x, std::int64_t rows, const NormWeights& norm);
+  Input prepared(const float* x, std::int64_t rows, std::int64_t width);
+  void share_norm(const NormCall& call);
   void linear(const PackedLinear& layer, const Input& input, std::int64_t rows, float* y,
               Epilogue epilogue);
 
@@ -81,7 +80,7 @@ class Inference {
   const Activations& memory_;
   const Kernels& kernels_;
   Team& team_;
-  std::int64_t stopped_ = -1;  // written by thread 0 between barriers
+  std::int64_t stopped_ = 0;  // exit of the last run
 };
 
 }  // namespace dermis::edge

@@ -184,34 +184,42 @@ DERMIS_EDGE_INLINE std::int64_t blocks_of(std::int64_t rows) {
   return (rows + tile_rows - 1) / tile_rows;
 }
 
-/// A finished tile of `rows` x `columns` sums: scaled, biased, and into y.
-DERMIS_EDGE_FUNCTION void finish(const LinearCall& call, const float* sums,
-                                 const std::int32_t* totals, std::int64_t row, int rows,
-                                 std::int64_t column, int vectors) {
+/// A finished tile: scaled where it is of bytes, biased, and into y.
+template <bool Bytes, Epilogue Last>
+DERMIS_EDGE_FUNCTION void finish(const LinearCall& call, const void* tile_sums, std::int64_t row,
+                                 int rows, std::int64_t column, int vectors) {
   const PackedLinear& layer = *call.layer;
-  for (int r = 0; r < rows; ++r) {
-    float* y = call.y + (row + r) * call.stride + column;
-    const float row_scale = totals ? call.scales[row + r] : 0.0f;
-    for (int v = 0; v < vectors; ++v) {
-      const std::int64_t at = r * panel + v * width;
-      F value = load(layer.bias + column + v * width);
-      if (totals) {
-        const F total =
-            __builtin_convertvector(*reinterpret_cast<const UnalignedI*>(totals + at), F);
-        value += total * (load(layer.scales + column + v * width) * row_scale);
+  for (int v = 0; v < vectors; ++v, column += width) {
+    const F bias = load(layer.bias + column);
+    const F scale = Bytes ? load(layer.scales + column) : bias;
+    const float* sums = static_cast<const float*>(tile_sums) + v * width;
+    float* y = call.y + row * call.stride + column;
+    for (int r = 0; r < rows; ++r, sums += panel, y += call.stride) {
+      F value;
+      if (Bytes) {
+        const F sum = __builtin_convertvector(*reinterpret_cast<const UnalignedI*>(sums), F);
+        value = sum * (scale * call.scales[row + r]) + bias;
       } else {
-        value += load(sums + at);
+        value = load(sums) + bias;
       }
-      if (call.epilogue == Epilogue::Gelu) value = gelu_of(value);
-      if (call.epilogue == Epilogue::Add) value += load(y + v * width);
-      store(y + v * width, value);
+      if (Last == Epilogue::Gelu) value = gelu_of(value);
+      if (Last == Epilogue::Add) value += load(y);
+      store(y, value);
     }
   }
 }
 
+using Finish = void (*)(const LinearCall&, const void*, std::int64_t, int, std::int64_t, int);
+/// finishes[bytes][epilogue]
+constexpr Finish finishes[2][3] = {
+    {finish<false, Epilogue::Store>, finish<false, Epilogue::Gelu>, finish<false, Epilogue::Add>},
+    {finish<true, Epilogue::Store>, finish<true, Epilogue::Gelu>, finish<true, Epilogue::Add>}};
+
 DERMIS_EDGE_FUNCTION void linear(const LinearCall& call, std::int64_t begin, std::int64_t end) {
   const PackedLinear& layer = *call.layer;
+  const bool bytes = layer.quantized != nullptr;
   const std::int64_t blocks = blocks_of(call.rows);
+  const Finish last = finishes[bytes][static_cast<int>(call.epilogue)];
   alignas(64) float sums[tile_rows * panel];
   alignas(64) std::int32_t totals[tile_rows * panel];
   for (std::int64_t i = begin; i < end; ++i) {
@@ -220,17 +228,15 @@ DERMIS_EDGE_FUNCTION void linear(const LinearCall& call, std::int64_t begin, std
     const int rows = static_cast<int>((block + 1) * call.rows / blocks - row);
     const std::int64_t rest = (layer.out - column) / width;
     const int vectors = rest < tile_vectors ? static_cast<int>(rest) : tile_vectors;
-    if (layer.quantized) {
+    if (bytes)
       Tiles::byte_tiles[vectors - 1][rows - 1](call.quantized + row * layer.in, layer.in,
                                                layer.quantized + column * layer.in, layer.in,
                                                layer.corrections + column, totals, panel);
-      finish(call, nullptr, totals, row, rows, column, vectors);
-    } else {
+    else
       Tiles::tiles[vectors - 1][rows - 1](call.x + row * layer.in, layer.in,
                                           layer.weights + column * layer.in, panel, layer.in, sums,
                                           panel);
-      finish(call, sums, nullptr, row, rows, column, vectors);
-    }
+    last(call, bytes ? static_cast<const void*>(totals) : sums, row, rows, column, vectors);
   }
 }
 

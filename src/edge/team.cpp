@@ -3,7 +3,8 @@
 namespace dermis::edge {
 namespace {
 
-constexpr int spins = 4000;  // some ten microseconds
+constexpr int pauses = 2000;  // some ten microseconds
+constexpr int yields = 50;
 
 void relax() {
 #if defined(__x86_64__)
@@ -21,69 +22,68 @@ Team::Team(int size) {
 }
 
 Team::~Team() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_all();
+  stopping_ = true;
+  { const std::lock_guard<std::mutex> lock(mutex_); }
+  woken_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
-void Team::start(Function function, const void* context) {
-  if (workers_.empty()) return;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    function_ = function;
-    context_ = context;
-    running_ = static_cast<int>(workers_.size());
-    ++round_;
+/// Does the next part of the current round, if there is one. That the exchange succeeds says that
+/// no other round has begun since `next` was read, so that what was read of the round is its own.
+bool Team::take(int thread) {
+  std::uint64_t next = next_.load(std::memory_order_acquire);
+  while (true) {
+    const Round& round = rounds_[next >> 32 & 1];
+    const auto function = round.function.load(std::memory_order_relaxed);
+    const void* context = round.context.load(std::memory_order_relaxed);
+    const auto part = static_cast<std::uint32_t>(next);
+    if (part >= round.parts.load(std::memory_order_relaxed)) return false;
+    if (next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel,
+                                    std::memory_order_acquire)) {
+      function(context, thread, part);
+      done_.fetch_add(1, std::memory_order_release);
+      return true;
+    }
   }
-  changed_.notify_all();
 }
 
-void Team::wait() {
-  if (workers_.empty()) return;
-  std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return running_ == 0; });
+void Team::run(Function function, const void* context, std::uint32_t parts) {
+  const std::uint64_t round = (next_.load(std::memory_order_relaxed) >> 32) + 1;
+  Round& slot = rounds_[round & 1];
+  slot.function.store(function, std::memory_order_relaxed);
+  slot.context.store(context, std::memory_order_relaxed);
+  slot.parts.store(parts, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  next_.store(round << 32);
+  if (sleeping_.load() > 0) {
+    { const std::lock_guard<std::mutex> lock(mutex_); }
+    woken_.notify_all();
+  }
+  while (take(0)) {
+  }
+  for (int spin = 0; done_.load(std::memory_order_acquire) != parts; ++spin)
+    spin < pauses ? relax() : std::this_thread::yield();
 }
 
 void Team::work(int thread) {
-  std::uint64_t seen = 0;
-  while (true) {
-    Function function = nullptr;
-    const void* context = nullptr;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [&] { return stopping_ || round_ != seen; });
-      if (stopping_) return;
-      seen = round_;
-      function = function_;
-      context = context_;
+  while (!stopping_) {
+    const std::uint64_t seen = next_.load(std::memory_order_acquire) >> 32;
+    while (take(thread)) {
     }
-    function(context, thread);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (--running_ == 0) changed_.notify_all();
+    int spin = 0;
+    for (; spin < pauses + yields && next_.load(std::memory_order_acquire) >> 32 == seen; ++spin)
+      spin < pauses ? relax() : std::this_thread::yield();
+    if (spin == pauses + yields) sleep(seen);
   }
 }
 
-void Team::barrier() {
-  if (workers_.empty()) {
-    next_.store(0, std::memory_order_relaxed);
-    return;
-  }
-  const unsigned phase = phase_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size()) {
-    arrived_.store(0, std::memory_order_relaxed);
-    next_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
-    return;
-  }
-  for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
-    if (spin < spins)
-      relax();
-    else
-      std::this_thread::yield();
-  }
+/// Until a round after `seen` begins. The caller looks for sleepers after it has begun one, and we
+/// for a new round after we have said that we sleep: one of the two sees the other.
+void Team::sleep(std::uint64_t seen) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++sleeping_;
+  woken_.wait(lock, [&] { return stopping_ || next_.load() >> 32 != seen; });
+  --sleeping_;
 }
 
 }  // namespace dermis::edge

@@ -2,6 +2,7 @@
 /// \file
 /// Threads that compute one thing together.
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -11,9 +12,10 @@
 
 namespace dermis::edge {
 
-/// A fixed number of threads, the caller's among them. Between runs they sleep; at a barrier, which
-/// lasts microseconds, they spin and then yield. Work is handed out in small parts as threads ask
-/// for them: a phone's cores differ, and other programs run too.
+/// A fixed number of threads, the caller's among them, for one caller at a time. Work is handed out
+/// in small parts to whoever asks: a phone's cores differ, and where other programs hold the cores,
+/// the caller does all of it rather than wait for a thread that does not run. Between calls the
+/// others spin for some microseconds, since the next call is near, and then sleep.
 class Team {
  public:
   explicit Team(int size);
@@ -23,48 +25,48 @@ class Team {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls body(thread) on every thread, the caller's being 0; returns when all have. `body` must
-  /// not throw. Allocates nothing.
-  template <class Body>
-  void run(const Body& body) {
-    start([](const void* context, int thread) { (*static_cast<const Body*>(context))(thread); },
-          &body);
-    body(0);
-    wait();
-  }
-
-  /// Within run(): returns when all threads have come here.
-  void barrier();
-
-  /// Within run(), by all threads: work(begin, end) for parts that together are 0 to `count` - 1.
-  /// Then a barrier.
+  /// work(thread, begin, end) for parts that together are 0 to `count` - 1; returns when all are
+  /// done. `work` must not throw. Allocates nothing.
   template <class Work>
   void share(std::int64_t count, const Work& work) {
-    const std::int64_t part = size() == 1 ? count : (count + 8 * size() - 1) / (8 * size());
-    for (std::int64_t begin = next_.fetch_add(part, std::memory_order_relaxed); begin < count;
-         begin = next_.fetch_add(part, std::memory_order_relaxed))
-      work(begin, begin + part < count ? begin + part : count);
-    barrier();
+    if (workers_.empty() || count < 2) return work(0, std::int64_t{0}, count);
+    const std::int64_t wanted = parts_per_thread * size(), most = count < wanted ? count : wanted;
+    struct Context {
+      const Work& work;
+      std::int64_t count, parts;
+    } const context{work, count, most};
+    run(
+        [](const void* pointer, int thread, std::int64_t part) {
+          const auto& c = *static_cast<const Context*>(pointer);
+          c.work(thread, c.count * part / c.parts, c.count * (part + 1) / c.parts);
+        },
+        &context, static_cast<std::uint32_t>(most));
   }
 
  private:
-  using Function = void (*)(const void*, int);
-  void start(Function function, const void* context);
-  void wait();
+  static constexpr std::int64_t parts_per_thread = 12;
+  using Function = void (*)(const void* context, int thread, std::int64_t part);
+
+  /// A round of parts. Threads may read one while it is replaced, hence the atomics; take() tells.
+  struct Round {
+    std::atomic<Function> function{nullptr};
+    std::atomic<const void*> context{nullptr};
+    std::atomic<std::uint32_t> parts{0};
+  };
+
+  void run(Function function, const void* context, std::uint32_t parts);
+  bool take(int thread);
   void work(int thread);
+  void sleep(std::uint64_t seen);
 
-  std::vector<std::thread> workers_;
+  std::array<Round, 2> rounds_;         // even and odd ones
+  std::atomic<std::uint64_t> next_{0};  // round << 32 | its next part
+  std::atomic<std::uint32_t> done_{0};  // parts of the round
+  std::atomic<int> sleeping_{0};
+  std::atomic<bool> stopping_{false};
   std::mutex mutex_;
-  std::condition_variable changed_;
-  Function function_ = nullptr;  // guarded by mutex_, as the rest to the next blank line
-  const void* context_ = nullptr;
-  std::uint64_t round_ = 0;
-  int running_ = 0;
-  bool stopping_ = false;
-
-  std::atomic<std::int64_t> next_{0};  // of share(); a barrier sets it back
-  std::atomic<int> arrived_{0};
-  std::atomic<unsigned> phase_{0};
+  std::condition_variable woken_;
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace dermis::edge

@@ -1,0 +1,109 @@
+"""Students on dermis::edge beside onnxruntime, one image at a time, interleaved in one process.
+
+usage: edge.py LIBRARY FOLDER [--json FILE] [--threads 1,2] [--rounds 30]
+
+FOLDER holds what edge_models wrote: <name>.<precision>.edge and .onnx. Prints a line a case and writes a list of
+{name, threads, dtype, ours_ms, peers: {name: ms}, best_peer, ratio}; a ratio above 1: we are faster.
+"""
+import argparse
+import ctypes
+import json
+import os
+import pathlib
+import statistics
+import time
+
+import numpy as np
+import onnxruntime
+
+
+class Ours:
+    def __init__(self, library, file, threads):
+        self.api = ctypes.CDLL(str(library))
+        self.api.dermis_edge_error.restype = ctypes.c_char_p
+        self.model = ctypes.c_void_p()
+        if self.api.dermis_edge_load(str(file).encode(), threads, None, ctypes.byref(self.model)):
+            raise RuntimeError(self.api.dermis_edge_error().decode())
+        self.shape = (self.api.dermis_edge_exits(self.model), self.api.dermis_edge_class_count(self.model))
+        self.side = self.api.dermis_edge_image_size(self.model)
+        self.logits = np.empty(self.shape, np.float32)
+
+    def __call__(self, pixels):
+        address = ctypes.c_void_p
+        if self.api.dermis_edge_logits(self.model, address(pixels.ctypes.data), address(self.logits.ctypes.data)):
+            raise RuntimeError(self.api.dermis_edge_error().decode())
+        return self.logits
+
+
+class OnnxRuntime:
+    def __init__(self, file, threads):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, pixels):
+        return self.session.run(None, {"pixels": pixels})[0]
+
+
+def own_dynamic_quantization(fp32):
+    """onnxruntime's own int8 of the fp32 model, what its users would run."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    target = fp32.with_suffix(".quantized.onnx")
+    if not target.exists():
+        quantize_dynamic(str(fp32), str(target), weight_type=QuantType.QInt8, per_channel=True,
+                         op_types_to_quantize=["MatMul"])
+    return target
+
+
+def interleaved(runs, pixels, rounds):
+    """Medians in ms. Turns alternate, so that what else the machine does meets all alike."""
+    times = {name: [] for name in runs}
+    for turn in range(rounds + 3):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(pixels)
+            if turn >= 3:
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}, {
+        name: min(values) for name, values in times.items()}
+
+
+def case(library, folder, name, dtype, threads, rounds):
+    ours = Ours(library, folder / f"{name}.{dtype}.edge", threads)
+    pixels = np.random.default_rng(0).normal(size=(1, 3, ours.side, ours.side)).astype(np.float32)
+    runs = {"ours": ours}
+    if dtype == "fp32":
+        runs["onnxruntime fp32"] = OnnxRuntime(folder / f"{name}.fp32.onnx", threads)
+        difference = float(np.abs(runs["onnxruntime fp32"](pixels).ravel() - ours(pixels).ravel()).max())
+        assert difference < 1e-3, difference
+    else:
+        runs["onnxruntime dynamic int8"] = OnnxRuntime(own_dynamic_quantization(folder / f"{name}.fp32.onnx"), threads)
+        runs["onnxruntime int8 of write_onnx"] = OnnxRuntime(folder / f"{name}.int8.onnx", threads)
+    medians, best = interleaved(runs, pixels, rounds)
+    mine = medians.pop("ours")
+    best_peer = min(medians, key=medians.get)
+    result = {"name": name, "threads": threads, "dtype": dtype, "ours_ms": round(mine, 3),
+              "peers": {peer: round(ms, 3) for peer, ms in medians.items()}, "best_peer": best_peer,
+              "ratio": round(medians[best_peer] / mine, 3), "ours_least_ms": round(best["ours"], 3)}
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args()
+    onnxruntime.set_default_logger_severity(3)
+    names = sorted({file.name.split(".")[0] for file in arguments.folder.glob("*.fp32.edge")})
+    results = [case(arguments.library, arguments.folder, name, dtype, threads, arguments.rounds)
+               for name in names for threads in map(int, arguments.threads.split(",")) for dtype in ("fp32", "int8")]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+main()
