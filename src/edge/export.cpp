@@ -166,7 +166,8 @@ Network network_of(const Json& options, bool every_depth) {
 
 Manifest manifest_of(const SafetensorsFile& file, const std::string& source,
                      const ExportOptions& options) {
-  const auto architecture = metadata_of(file, "dermis.architecture", source);
+  const auto architecture =
+      Json::parse(metadata_of(file, "dermis.architecture", source), source).get<std::string>();
   check_runtime(architecture == "vit" || architecture == "depth_vit", "[edge] ", source,
                 ": expected architecture vit or depth_vit, got ", architecture);
   const auto extra = Json::parse(metadata_of(file, "dermis.extra", source), source);

@@ -27,6 +27,16 @@ DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) I multiply_add(I
   return sum + (I)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
+DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out,
+                                                                                 I values) {
+  const __m256i low = _mm256_shuffle_epi8(
+      (__m256i)values, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1,
+                                                                 -1, -1, -1, -1, -1, -1, -1)));
+  _mm_storel_epi64(
+      reinterpret_cast<__m128i*>(out),
+      _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
+
 #include "kernels_body.hpp"
 
 }  // namespace avx2

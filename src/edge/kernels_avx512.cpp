@@ -25,6 +25,11 @@ DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) I multiply_add(I
   return (I)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
 }
 
+DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out,
+                                                                                 I values) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8((__m512i)values));
+}
+
 #include "kernels_body.hpp"
 
 }  // namespace avx512

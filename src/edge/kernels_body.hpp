@@ -4,9 +4,10 @@
 //   DERMIS_EDGE_WIDTH   floats of a vector
 //   DERMIS_EDGE_ROWS    rows of a tile, and
 //   DERMIS_EDGE_VECTORS vectors of a row of it: rows * vectors accumulators fill the registers
-// and, in its own namespace, F, I (vectors of float and int32), multiply_add() of bytes and
-// input_offset, then includes this file within that namespace. No function of a header without the
-// attribute is called here: a linker that keeps one copy of it could keep ours, for every caller.
+// and, in its own namespace, F, I (vectors of float and int32), input_offset, multiply_add() of
+// bytes and store_bytes() of the low byte of each element, then includes this file within that
+// namespace. No function of a header without the attribute is called here: a linker that keeps one
+// copy of it could keep ours, for every caller.
 
 #define DERMIS_EDGE_INLINE DERMIS_EDGE_TARGET static inline __attribute__((always_inline))
 #define DERMIS_EDGE_FUNCTION DERMIS_EDGE_TARGET static
@@ -19,8 +20,6 @@ static_assert(tile_rows <= max_tile_rows && panel <= max_panel && lanes % width 
 
 typedef float UnalignedF __attribute__((vector_size(4 * width), aligned(4), may_alias));
 typedef std::int32_t UnalignedI __attribute__((vector_size(4 * width), aligned(4), may_alias));
-typedef std::int8_t Bytes __attribute__((vector_size(width)));
-typedef std::int8_t UnalignedBytes __attribute__((vector_size(width), aligned(1), may_alias));
 
 DERMIS_EDGE_INLINE F load(const float* p) {
   return *reinterpret_cast<const UnalignedF*>(p);
@@ -323,17 +322,49 @@ DERMIS_EDGE_FUNCTION void attention(const AttentionCall& call, float* scratch, s
   }
 }
 
-DERMIS_EDGE_INLINE void normalize_row(const NormCall& call, const float* x, float* y) {
-  F total = splat(0);
-  for (std::int64_t i = 0; i < call.stride; i += width) total += load(x + i);
-  const float mean = sum_of(total) / static_cast<float>(call.dim);
-  const std::int64_t whole = call.dim / width * width;
-  F squares = splat(0);
-  for (std::int64_t i = 0; i < whole; i += width) {
+// Rows are summed in four parts, which do not wait for each other.
+
+DERMIS_EDGE_INLINE float sum_of_row(const float* x, std::int64_t count) {
+  F sums[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 * width <= count; i += 4 * width)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) sums[j] += load(x + i + j * width);
+  for (; i < count; i += width) sums[0] += load(x + i);
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+/// Of (x - mean)^2; `count` is a multiple of the vectors' width.
+DERMIS_EDGE_INLINE float squares_of_row(const float* x, std::int64_t count, float mean) {
+  F sums[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 * width <= count; i += 4 * width)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const F off = load(x + i + j * width) - mean;
+      sums[j] += off * off;
+    }
+  for (; i < count; i += width) {
     const F off = load(x + i) - mean;
-    squares += off * off;
+    sums[0] += off * off;
   }
-  float square = sum_of(squares);
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+DERMIS_EDGE_INLINE float largest_of_row(const float* x, std::int64_t count) {
+  F most[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 * width <= count; i += 4 * width)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) most[j] = max(most[j], magnitude(load(x + i + j * width)));
+  for (; i < count; i += width) most[0] = max(most[0], magnitude(load(x + i)));
+  return max_of(max(max(most[0], most[1]), max(most[2], most[3])));
+}
+
+DERMIS_EDGE_INLINE void normalize_row(const NormCall& call, const float* x, float* y) {
+  const float mean = sum_of_row(x, call.stride) / static_cast<float>(call.dim);
+  const std::int64_t whole = call.dim / width * width;
+  float square = squares_of_row(x, whole, mean);
   for (std::int64_t i = whole; i < call.dim; ++i) square += (x[i] - mean) * (x[i] - mean);
   const float inverse = 1.0f / __builtin_sqrtf(square / static_cast<float>(call.dim) + call.eps);
   for (std::int64_t i = 0; i < call.stride; i += width)
@@ -342,14 +373,11 @@ DERMIS_EDGE_INLINE void normalize_row(const NormCall& call, const float* x, floa
 
 /// Symmetric bytes of a row: x = scale * (byte - input_offset).
 DERMIS_EDGE_INLINE float quantize_row(const float* x, std::int64_t count, std::uint8_t* out) {
-  F most = splat(0);
-  for (std::int64_t i = 0; i < count; i += width) most = max(most, magnitude(load(x + i)));
-  const float largest = max_of(most);
+  const float largest = largest_of_row(x, count);
   const float to_bytes = largest > 0 ? 127.0f / largest : 0.0f;
   const F rounder = splat(12582912.0f + static_cast<float>(input_offset));
   for (std::int64_t i = 0; i < count; i += width) {
-    const I rounded = (I)(load(x + i) * to_bytes + rounder);  // the low byte is the value
-    *reinterpret_cast<UnalignedBytes*>(out + i) = __builtin_convertvector(rounded, Bytes);
+    store_bytes(out + i, (I)(load(x + i) * to_bytes + rounder));
   }
   return largest / 127.0f;
 }

@@ -18,6 +18,12 @@ typedef std::int32_t I __attribute__((vector_size(16)));
 
 constexpr std::int32_t input_offset = 0;
 
+static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out, I values) {
+  const uint16x4_t halves = vmovn_u32((uint32x4_t)values);
+  const uint8x8_t bytes = vmovn_u16(vcombine_u16(halves, halves));
+  __builtin_memcpy(out, &bytes, 4);
+}
+
 #define DERMIS_EDGE_TARGET
 static inline __attribute__((always_inline)) I multiply_add(I sum, I a, I b) {
   const int8x16_t x = (int8x16_t)a, y = (int8x16_t)b;
@@ -45,6 +51,11 @@ constexpr std::int32_t input_offset = 0;
 DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) I multiply_add(I sum, I a, I b) {
   return (I)vdotq_s32((int32x4_t)sum, (int8x16_t)b, (int8x16_t)a);
 }
+DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out,
+                                                                                 I values) {
+  neon::store_bytes(out, values);
+}
+
 #include "kernels_body.hpp"
 
 }  // namespace dotprod

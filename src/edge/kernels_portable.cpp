@@ -23,6 +23,10 @@ static inline __attribute__((always_inline)) I multiply_add(I sum, I a, I b) {
   return sum;
 }
 
+static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out, I values) {
+  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::uint8_t>(values[i]);
+}
+
 #include "kernels_body.hpp"
 
 }  // namespace portable

@@ -227,7 +227,7 @@ void Checkpoint::save(const std::filesystem::path& path) const {
                                    {"normalization", normalization},
                                    {"preprocessing", options_to_json(options.preprocessing)}});
   write_safetensors(path, views,
-                    {{"dermis.architecture", n.every_depth ? "depth_vit" : "vit"},
+                    {{"dermis.architecture", Json(n.every_depth ? "depth_vit" : "vit").dump()},
                      {"dermis.options", shape.dump()},
                      {"dermis.extra", extra.dump()}});
 }

@@ -52,6 +52,12 @@ if ldd "$work/core_consumer/consumer" | grep -E 'lib(torch|c10)'; then  # not c1
   echo "dermis::core links LibTorch (see above)"
   exit 1
 fi
+consume edge_consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D CMAKE_DISABLE_FIND_PACKAGE_Torch=ON
+"$work/edge_consumer/c_consumer"
+if ldd "$work/edge_consumer/consumer" "$work/edge_consumer/c_consumer" | grep -E 'lib(torch|c10|jpeg|png)'; then
+  echo "dermis::edge links what a phone has no use for (see above)"
+  exit 1
+fi
 for consumer in dermis_consumer training_consumer; do
   consume $consumer -D CMAKE_BUILD_TYPE=Release -D CMAKE_PREFIX_PATH="$work/moved" -D Torch_DIR="$torch_dir"
 done
