@@ -27,7 +27,7 @@ fuzz() {
 mkdir -p "$work"
 build plain
 build planted -DDERMIS_FUZZ_PLANT=ON
-for target in safetensors json csv tokenizer; do
+for target in safetensors json csv tokenizer edge; do
   start=$SECONDS
   fuzz plain "$target" || { tail -n 60 "$work/plain/$target.log"; echo "FAILED: $target"; exit 1; }
   executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/plain/$target.log")
