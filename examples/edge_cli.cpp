@@ -1,4 +1,5 @@
-// edge_cli MODEL.edge IMAGE...: the smallest program that names lesions on a phone's terms, without LibTorch.
+// edge_cli MODEL.edge IMAGE...: the smallest program that names lesions on a phone's terms, without
+// LibTorch.
 #include <cstdio>
 #include <exception>
 

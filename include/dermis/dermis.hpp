@@ -71,6 +71,7 @@
 #include "dermis/distill/depth_heads.hpp"
 #include "dermis/distill/losses.hpp"
 #include "dermis/distill/student.hpp"
+#include "dermis/edge/comparison.hpp"
 #include "dermis/edge/file.hpp"
 #include "dermis/edge/manifest.hpp"
 #include "dermis/edge/model.hpp"

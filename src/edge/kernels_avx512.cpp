@@ -7,8 +7,7 @@
 #include <utility>
 
 #define DERMIS_EDGE_TARGET \
-  __attribute__((          \
-      target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,prefer-vector-width=512")))
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
 #define DERMIS_EDGE_WIDTH 16
 #define DERMIS_EDGE_ROWS 14
 #define DERMIS_EDGE_VECTORS 2

@@ -1,5 +1,5 @@
-// edge_sample FOLDER: small edge and ONNX files of every precision, pixels, an image and what the network must say, for tests in
-// other languages.
+// edge_sample FOLDER: small edge and ONNX files of every precision, pixels, an image and what the
+// network must say, for tests in other languages.
 #include <cstdio>
 #include <exception>
 #include <string_view>
@@ -24,8 +24,7 @@ void write(const std::filesystem::path& folder, const std::string& name,
   const auto checkpoint = test::draw_checkpoint(options);
   checkpoint.save(folder / (name + ".safetensors"));
   const auto pixels = test::draw_pixels(options.network, 11);
-  for (const auto precision :
-       {edge::Precision::F32, edge::Precision::F16, edge::Precision::I8}) {
+  for (const auto precision : {edge::Precision::F32, edge::Precision::F16, edge::Precision::I8}) {
     const auto stem = (folder / (name + "." + edge::name(precision))).string();
     edge::export_model(folder / (name + ".safetensors"), stem + ".edge", {precision});
     edge::write_onnx(stem + ".edge", stem + ".onnx");
@@ -38,7 +37,8 @@ void write(const std::filesystem::path& folder, const std::string& name,
     image.rgb[i] = static_cast<std::uint8_t>(i * 31 % 253);
   edge::Model model(folder / (name + ".fp32.edge"));
   write_atomically(folder / (name + ".rgb"), bytes_of(image.rgb));
-  write_atomically(folder / (name + ".probabilities"), bytes_of(model.predict(image).probabilities));
+  write_atomically(folder / (name + ".probabilities"),
+                   bytes_of(model.predict(image).probabilities));
 }
 
 }  // namespace

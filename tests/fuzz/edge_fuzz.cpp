@@ -1,5 +1,6 @@
 /// \file
-/// An edge file, as a model loads it once its checksum is right: what the manifest says against what the tensors are.
+/// An edge file, as a model loads it once its checksum is right: what the manifest says against
+/// what the tensors are.
 
 #include <sys/mman.h>
 #include <unistd.h>
