@@ -1,0 +1,167 @@
+/// \file
+/// From a trained classifier to files for a phone, and what the smaller ones cost.
+
+#include <fmt/core.h>
+
+#include <iostream>
+
+#include "dermis/core/file.hpp"
+#include "dermis/edge/comparison.hpp"
+#include "dermis/edge/file.hpp"
+#include "dermis/edge/model.hpp"
+#include "dermis/edge/onnx.hpp"
+#include "dermis/metrics/calibration.hpp"
+#include "dermis/report/html.hpp"
+#include "program.hpp"
+
+using namespace dermis;
+
+namespace {
+
+/// Normalised pixels of image `index`, as training normalises them.
+void copy_pixels(const PixelSet& set, const edge::Manifest& manifest, std::int64_t index,
+                 float* to) {
+  const Normalization normalization{manifest.mean, manifest.std};
+  const auto pixels = normalization(set.images[index]).contiguous();
+  std::copy_n(pixels.const_data_ptr<float>(), pixels.numel(), to);
+}
+
+/// The temperature of every exit that fits the validation part best; 1 where none can be told.
+std::vector<double> fit_temperatures(edge::Model& model, const PixelSet& validation) {
+  const auto& n = model.manifest().network;
+  std::vector<Eigen::MatrixXd> logits(static_cast<std::size_t>(n.exits()),
+                                      Eigen::MatrixXd(validation.size(), n.num_classes));
+  std::vector<float> pixels(static_cast<std::size_t>(3 * n.image_size * n.image_size));
+  for (std::int64_t i = 0; i < validation.size(); ++i) {
+    copy_pixels(validation, model.manifest(), i, pixels.data());
+    const auto& values = model.logits(pixels.data());
+    for (std::int64_t exit = 0; exit < n.exits(); ++exit)
+      for (std::int64_t c = 0; c < n.num_classes; ++c)
+        logits[static_cast<std::size_t>(exit)](i, c) =
+            values[static_cast<std::size_t>(exit * n.num_classes + c)];
+  }
+  std::vector<double> temperatures;
+  for (std::size_t exit = 0; exit < logits.size(); ++exit) {
+    try {
+      temperatures.push_back(fit_temperature(logits[exit], labels_of(validation)));
+    } catch (const std::invalid_argument& error) {
+      std::cerr << "exit " << exit << " keeps temperature 1: " << error.what() << '\n';
+      temperatures.push_back(1);
+    }
+  }
+  return temperatures;
+}
+
+std::string points(const Interval& difference) {
+  return fmt::format("{:+.1f} ({:+.1f} to {:+.1f})", 100 * difference.mean, 100 * difference.lo,
+                     100 * difference.hi);
+}
+
+void write_page(const std::filesystem::path& path, const std::vector<edge::Variant>& variants,
+                const std::vector<std::string>& classes, const std::string& source) {
+  HtmlReport report("Files for a phone", source);
+  std::vector<std::vector<std::string>> rows, recalls;
+  for (const auto& v : variants) {
+    rows.push_back(
+        {edge::name(v.precision), fmt::format("{:.1f}", static_cast<double>(v.file_bytes) / 1e6),
+         fmt::format("{:.1f}", static_cast<double>(v.memory_bytes) / 1e6),
+         fmt::format("{:.2f}", v.milliseconds), percent(v.agreement), percent(v.balanced_accuracy),
+         points(v.difference), fmt::format("{:.3f}", v.calibration_error),
+         fmt::format("{:.2f}", v.mean_exit + 1)});
+    recalls.push_back({edge::name(v.precision)});
+    for (std::size_t c = 0; c < classes.size(); ++c)
+      recalls.back().push_back(percent(v.recall[c]) + ", " + points(v.recall_difference[c]));
+  }
+  report.table({"precision", "file, MB", "memory, MB", "ms an image", "same class as the first",
+                "balanced accuracy", "difference, points", "calibration error", "blocks or exit"},
+               rows,
+               "Test part; differences to the first file, in pairs by lesion, 95 % intervals");
+  std::vector<std::string> columns = {"precision"};
+  columns.insert(columns.end(), classes.begin(), classes.end());
+  report.table(columns, recalls, "Recall by class, and its difference to the first file in points");
+  report.write(path);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Program program(
+      "deploy",
+      "Writes a classifier, teacher or student as files for dermis::edge, calibrated on "
+      "the validation part, and compares them on the test part.",
+      "  deploy --model student.safetensors --data photos --labels labels.csv --out "
+      "out/phone\n");
+  program.add_data_options();
+  std::filesystem::path model_file;
+  std::vector<std::string> precisions = {"fp32", "fp16", "int8"};
+  double abstain_below = 0, exit_confidence = 2;
+  bool onnx = false;
+  int threads = 1;
+  auto& app = program.app;
+  app.add_option("--model", model_file, "classifier, teacher or student .safetensors")->required();
+  app.add_option("--out", program.out, "folder to write")->required();
+  app.add_option("--precision", precisions,
+                 "of the files; the first is what others are compared with")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--abstain-below", abstain_below,
+                 "no answer where the largest probability is less")
+      ->capture_default_str();
+  app.add_option(
+         "--exit-confidence", exit_confidence,
+         "of a student that answers at every depth: answer as soon as one is as sure; above "
+         "1: never early")
+      ->capture_default_str();
+  app.add_flag("--onnx", onnx, "also write ONNX files");
+  app.add_option("--edge-threads", threads, "threads that are timed")->capture_default_str();
+  app.add_option("--seed", program.seed, "of the split, as in training")->capture_default_str();
+  return program.run(argc, argv, [&] {
+    make_directories(program.out);
+    const auto file_of = [&](const std::string& precision, const char* extension) {
+      return program.out / (model_file.stem().string() + "." + precision + extension);
+    };
+    edge::ExportOptions options{.abstain_below = abstain_below};
+    edge::from_name(options.precision, precisions.at(0));
+    edge::export_model(model_file, file_of(precisions[0], ".edge"), options);
+    edge::Model first(file_of(precisions[0], ".edge"), {.threads = threads});
+    const auto manifest = first.manifest();
+
+    program.preprocessing = manifest.preprocessing;  // as it was trained
+    if (!program.data.empty() && program.classes.empty()) program.classes = manifest.classes;
+    auto recipe = program.recipe();
+    set_image_size(recipe, manifest.network.image_size);
+    const auto parts = program.parts(recipe);
+    check_runtime(parts.test.classes == manifest.classes, "[deploy] ", model_file.string(),
+                  ": expected the classes of the data");
+
+    options.temperatures = fit_temperatures(first, parts.validation);
+    options.exit_confidences.assign(static_cast<std::size_t>(manifest.network.exits() - 1),
+                                    exit_confidence);
+    std::vector<std::filesystem::path> files;
+    for (const auto& precision : precisions) {
+      edge::from_name(options.precision, precision);
+      files.push_back(file_of(precision, ".edge"));
+      edge::export_model(model_file, files.back(), options);
+      if (onnx) edge::write_onnx(files.back(), file_of(precision, ".onnx"));
+    }
+    const edge::TestImages images{
+        parts.test.size(),
+        [&](std::int64_t i, float* to) { copy_pixels(parts.test, manifest, i, to); },
+        labels_of(parts.test), lesions_of(parts.test)};
+    const auto variants = edge::compare(files, images, {.threads = threads});
+    const auto figures = Json::object({{"temperatures", options.temperatures},
+                                       {"images", images.count},
+                                       {"files", edge::to_json(variants, manifest.classes)}});
+    write_atomically(program.out / "deploy.json", figures.dump(2) + "\n");
+    write_page(program.out / "deploy.html", variants, manifest.classes,
+               parts.source + ", test part");
+    std::string summary;
+    for (const auto& v : variants)
+      summary += fmt::format(
+          "{}: {:.1f} MB, {:.2f} ms, balanced accuracy {}, difference {} points, same "
+          "class {}\n",
+          edge::name(v.precision), static_cast<double>(v.file_bytes) / 1e6, v.milliseconds,
+          percent(v.balanced_accuracy), points(v.difference), percent(v.agreement));
+    program.print(figures, summary + "report: " + (program.out / "deploy.html").string());
+  });
+}
