@@ -115,6 +115,16 @@ void copy_norm(const Reader& from, Writer& to, const std::string& name) {
   copy(from, to, name + ".bias");
 }
 
+/// The heads; with `shared`, every exit asks the last one (DepthHeadUse::Last).
+void copy_heads(const Network& n, const Reader& from, Writer& to, bool shared) {
+  for (std::int64_t i = 0; i < n.exits(); ++i)
+    for (const char* part : {".weight", ".bias"}) {
+      const auto name = n.every_depth ? text("heads.", i, part) : text("head", part);
+      const auto source = shared ? text("heads.", n.exits() - 1, part) : name;
+      to.add(name, TensorType::F32, from.plain_shape(source), from.plain(source));
+    }
+}
+
 void copy_network(const Network& n, const Reader& from, Writer& to) {
   copy(from, to, "cls_token");
   copy(from, to, "pos_embed");
@@ -129,11 +139,6 @@ void copy_network(const Network& n, const Reader& from, Writer& to) {
     copy_linear(from, to, block + "mlp.fc2", block + "ls2.gamma");
   }
   copy_norm(from, to, n.mean_pooling ? "fc_norm" : "norm");
-  for (std::int64_t i = 0; i < n.exits(); ++i)
-    for (const char* part : {".weight", ".bias"}) {
-      const auto name = (n.every_depth ? text("heads.", i) : std::string("head")) + part;
-      to.add(name, TensorType::F32, from.plain_shape(name), from.plain(name));
-    }
 }
 
 std::string metadata_of(const SafetensorsFile& file, const char* key, const std::string& source) {
@@ -158,26 +163,32 @@ Network network_of(const Json& options, bool every_depth) {
   n.qkv_bias = options.at("qkv_bias").get<bool>();
   n.norm_eps = options.at("norm_eps").get<double>();
   n.every_depth = every_depth;
+  check_runtime(n.depth >= 1 && n.depth <= 1024, "[edge] expected 1 to 1024 blocks, got ", n.depth);
   const auto width = options.value("image_width", std::int64_t{0});
   check_runtime(width == 0 || width == n.image_size,
                 "[edge] expected a model of square images, got ", width, " x ", n.image_size);
   return n;
 }
 
-Manifest manifest_of(const SafetensorsFile& file, const std::string& source,
-                     const ExportOptions& options) {
+bool every_depth_of(const SafetensorsFile& file, const std::string& source) {
   const auto architecture =
       Json::parse(metadata_of(file, "dermis.architecture", source), source).get<std::string>();
   check_runtime(architecture == "vit" || architecture == "depth_vit", "[edge] ", source,
                 ": expected architecture vit or depth_vit, got ", architecture);
-  const auto extra = Json::parse(metadata_of(file, "dermis.extra", source), source);
+  return architecture == "depth_vit";
+}
+
+Manifest manifest_of(const SafetensorsFile& file, bool every_depth, const Json& extra,
+                     const std::string& source, const ExportOptions& options) {
   Manifest m;
   m.precision = options.precision;
-  m.network = network_of(Json::parse(metadata_of(file, "dermis.options", source), source),
-                         architecture == "depth_vit");
+  m.network =
+      network_of(Json::parse(metadata_of(file, "dermis.options", source), source), every_depth);
   m.classes = extra.at("classes").get<std::vector<std::string>>();
   m.mean = extra.at("normalization").at("mean").get<std::vector<double>>();
   m.std = extra.at("normalization").at("std").get<std::vector<double>>();
+  if (extra.contains("temperatures"))
+    m.temperatures = extra.at("temperatures").get<std::vector<double>>();
   if (extra.contains("preprocessing"))
     options_from_json(m.preprocessing, extra.at("preprocessing"), source);
   return m;
@@ -186,7 +197,7 @@ Manifest manifest_of(const SafetensorsFile& file, const std::string& source,
 /// What the caller decides; `of_all` values stand for one each.
 void decide(Manifest& m, const ExportOptions& options) {
   const auto exits = static_cast<std::size_t>(m.network.exits());
-  m.temperatures = options.temperatures;
+  if (!options.temperatures.empty()) m.temperatures = options.temperatures;
   if (m.temperatures.empty()) m.temperatures = {1.0};
   if (m.temperatures.size() == 1) m.temperatures.resize(exits, m.temperatures[0]);
   m.exit_confidences = options.exit_confidences;
@@ -206,15 +217,19 @@ void export_model(const std::filesystem::path& checkpoint, const std::filesystem
                   const ExportOptions& options) {
   const std::string source = checkpoint.string();
   const SafetensorsFile file(checkpoint);
-  Manifest manifest = manifest_of(file, source, options);
+  const bool every_depth = every_depth_of(file, source);
+  const auto extra = Json::parse(metadata_of(file, "dermis.extra", source), source);
+  Manifest manifest = manifest_of(file, every_depth, extra, source, options);
   manifest.provenance = options.provenance;
   manifest.provenance["dermis"] = version;
   manifest.provenance["checkpoint"] = checkpoint.filename().string();
   manifest.provenance["checkpoint_sha256"] = sha256(read_file(checkpoint));
   decide(manifest, options);
   Writer writer(options.precision);
-  copy_network(manifest.network, Reader(file, source, manifest.network.every_depth ? "vit." : ""),
-               writer);
+  const Reader reader(file, source, every_depth ? "vit." : "");
+  copy_network(manifest.network, reader, writer);
+  copy_heads(manifest.network, reader, writer,
+             every_depth && extra.value("heads", "own") == "last");
   write_file(target, manifest, writer.tensors);
 }
 

@@ -26,7 +26,8 @@ DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) I multiply_add(I
 
 DERMIS_EDGE_TARGET static inline __attribute__((always_inline)) void store_bytes(std::uint8_t* out,
                                                                                  I values) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8((__m512i)values));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                   _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)values));
 }
 
 #include "kernels_body.hpp"

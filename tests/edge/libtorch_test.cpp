@@ -60,13 +60,18 @@ TEST_CASE("Every preset of a ViT says on a phone what LibTorch says") {
 TEST_CASE("A student answers at every depth as LibTorch's does") {
   ViTOptions options{
       .image_size = 64, .patch_size = 8, .dim = 96, .depth = 5, .heads = 4, .num_classes = 8};
-  DepthViT student(options);
+  const auto use = GENERATE(DepthHeadUse::Own, DepthHeadUse::Last);
+  DepthViT student(options, use);
   stir(*student, 7);
   const test::ScratchFolder folder;
   save_model(folder / "student.safetensors", *student, "depth_vit", options_to_json(options),
-             Json::object({{"classes", classes}, {"normalization", to_json(Normalization{})}}));
+             Json::object({{"heads", use == DepthHeadUse::Own ? "own" : "last"},
+                           {"classes", classes},
+                           {"normalization", to_json(Normalization{})},
+                           {"temperatures", std::vector<double>{1, 2, 3, 4, 5}}}));
   edge::export_model(folder / "student.safetensors", folder / "student.edge");
   edge::Model model(folder / "student.edge");
+  CHECK(model.manifest().temperatures == std::vector<double>{1, 2, 3, 4, 5});
   const auto pixels = pixels_of(64, 8);
   const auto expected = student->forward(pixels.unsqueeze(0)).squeeze(1);
   CHECK(at::allclose(logits_of(model, pixels), expected, 0, 1e-4));

@@ -16,16 +16,16 @@ namespace {
 std::size_t allocations = 0;
 }  // namespace
 
-// Not inlined: the compiler would see malloc where delete comes.
+// Not inlined: the compiler would see free where new comes.
 __attribute__((noinline)) void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* block = std::malloc(bytes)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept {
+__attribute__((noinline)) void operator delete(void* block) noexcept {
   std::free(block);
 }
-void operator delete(void* block, std::size_t) noexcept {
+__attribute__((noinline)) void operator delete(void* block, std::size_t) noexcept {
   std::free(block);
 }
 

@@ -18,7 +18,7 @@ namespace dermis::edge {
 /// How export_model() makes a file.
 struct ExportOptions {
   Precision precision = Precision::F32;
-  /// One an exit; one for all; empty: 1.
+  /// One an exit; one for all; empty: those of the checkpoint, else 1.
   std::vector<double> temperatures = {};
   std::vector<double> exit_confidences = {};  ///< one an exit but the last; empty: no early exit
   double abstain_below = 0;
@@ -27,7 +27,8 @@ struct ExportOptions {
 };
 
 /// Makes `target` from the file of a classifier (save_classifier), or of a student that answers at
-/// every depth: architecture "depth_vit", tensors below `vit.` and `heads.<level>.`.
+/// every depth: architecture "depth_vit", tensors below `vit.` and `heads.<level>.`, in its extra
+/// metadata `temperatures` and `heads`: "own" or "last", see DepthHeadUse.
 /// \throws std::runtime_error naming a file that cannot be read, is none of these, or has weights
 ///         that are not finite; std::invalid_argument for options that do not fit it
 void export_model(const std::filesystem::path& checkpoint, const std::filesystem::path& target,
