@@ -11,7 +11,7 @@
 #include "dermis/edge/model.hpp"
 #include "dermis/edge/onnx.hpp"
 #include "dermis/metrics/calibration.hpp"
-#include "dermis/report/html.hpp"
+#include "dermis/report/deploy_report.hpp"
 #include "program.hpp"
 
 using namespace dermis;
@@ -52,34 +52,13 @@ std::vector<double> fit_temperatures(edge::Model& model, const PixelSet& validat
   return temperatures;
 }
 
-std::string points(const Interval& difference) {
-  return fmt::format("{:+.1f} ({:+.1f} to {:+.1f})", 100 * difference.mean, 100 * difference.lo,
-                     100 * difference.hi);
-}
-
-void write_page(const std::filesystem::path& path, const std::vector<edge::Variant>& variants,
-                const std::vector<std::string>& classes, const std::string& source) {
-  HtmlReport report("Files for a phone", source);
-  std::vector<std::vector<std::string>> rows, recalls;
-  for (const auto& v : variants) {
-    rows.push_back(
-        {edge::name(v.precision), fmt::format("{:.1f}", static_cast<double>(v.file_bytes) / 1e6),
-         fmt::format("{:.1f}", static_cast<double>(v.memory_bytes) / 1e6),
-         fmt::format("{:.2f}", v.milliseconds), percent(v.agreement), percent(v.balanced_accuracy),
-         points(v.difference), fmt::format("{:.3f}", v.calibration_error),
-         fmt::format("{:.2f}", v.mean_exit + 1)});
-    recalls.push_back({edge::name(v.precision)});
-    for (std::size_t c = 0; c < classes.size(); ++c)
-      recalls.back().push_back(percent(v.recall[c]) + ", " + points(v.recall_difference[c]));
-  }
-  report.table({"precision", "file, MB", "memory, MB", "ms an image", "same class as the first",
-                "balanced accuracy", "difference, points", "calibration error", "blocks or exit"},
-               rows,
-               "Test part; differences to the first file, in pairs by lesion, 95 % intervals");
-  std::vector<std::string> columns = {"precision"};
-  columns.insert(columns.end(), classes.begin(), classes.end());
-  report.table(columns, recalls, "Recall by class, and its difference to the first file in points");
-  report.write(path);
+std::string line(const edge::Variant& v) {
+  return fmt::format(
+      "{}: {:.1f} MB, {:.2f} ms, balanced accuracy {}, difference {:+.1f} ({:+.1f} to {:+.1f}) "
+      "points, same class {}\n",
+      edge::name(v.precision), static_cast<double>(v.file_bytes) / 1e6, v.milliseconds,
+      percent(v.balanced_accuracy), 100 * v.difference.mean, 100 * v.difference.lo,
+      100 * v.difference.hi, percent(v.agreement));
 }
 
 }  // namespace
@@ -153,15 +132,10 @@ int main(int argc, char** argv) {
                                        {"images", images.count},
                                        {"files", edge::to_json(variants, manifest.classes)}});
     write_atomically(program.out / "deploy.json", figures.dump(2) + "\n");
-    write_page(program.out / "deploy.html", variants, manifest.classes,
-               parts.source + ", test part");
+    write_deploy_page(program.out / "deploy.html", variants, manifest.classes,
+                      parts.source + ", test part");
     std::string summary;
-    for (const auto& v : variants)
-      summary += fmt::format(
-          "{}: {:.1f} MB, {:.2f} ms, balanced accuracy {}, difference {} points, same "
-          "class {}\n",
-          edge::name(v.precision), static_cast<double>(v.file_bytes) / 1e6, v.milliseconds,
-          percent(v.balanced_accuracy), points(v.difference), percent(v.agreement));
+    for (const auto& v : variants) summary += line(v);
     program.print(figures, summary + "report: " + (program.out / "deploy.html").string());
   });
 }

@@ -159,6 +159,7 @@
 #include "dermis/report/card.hpp"
 #include "dermis/report/chart.hpp"
 #include "dermis/report/decision_report.hpp"
+#include "dermis/report/deploy_report.hpp"
 #include "dermis/report/dermae_report.hpp"
 #include "dermis/report/experiment_report.hpp"
 #include "dermis/report/explain_report.hpp"

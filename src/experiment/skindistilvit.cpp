@@ -66,9 +66,17 @@ NamedDepthClassifiers train_full_distillation(const SkinDistilViTRecipe& recipe,
   return networks;
 }
 
-std::vector<Classifier> train_cascade(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
-                                      const DataParts& parts, const StageContext& context) {
-  return train_cascade(teacher, parts.train, recipe.cascade, recipe.cascade_teacher, context);
+NamedCascades train_cascades(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
+                             const DataParts& parts, const StageContext& context) {
+  NamedCascades cascades;
+  for (const auto& text : recipe.cascade_teachers) {
+    CascadeTeacher direction;
+    from_name(direction, text);
+    const auto name = direction == CascadeTeacher::Down ? "cascade" : "cascade_" + text;
+    cascades.emplace_back(
+        name, train_cascade(teacher, parts.train, recipe.cascade, direction, context, name));
+  }
+  return cascades;
 }
 
 namespace {
@@ -116,11 +124,11 @@ class SeedRun {
 
  private:
   void cascade() {
-    const auto models = train_cascade(recipe_, teacher_, parts_, context_);
-    for (std::size_t i = 0; i < models.size(); ++i) {
-      save_classifier(context_.out / text("cascade_", i + 1, ".safetensors"), models[i]);
-      add("cascade", static_cast<std::int64_t>(i + 1), evaluate(models[i], parts_.test));
-    }
+    for (const auto& [name, models] : train_cascades(recipe_, teacher_, parts_, context_))
+      for (std::size_t i = 0; i < models.size(); ++i) {
+        save_classifier(context_.out / text(name, "_", i + 1, ".safetensors"), models[i]);
+        add(name, static_cast<std::int64_t>(i + 1), evaluate(models[i], parts_.test));
+      }
   }
 
   void judge(const std::string& name, const Classifier& classifier) {
@@ -161,14 +169,16 @@ SkinDistilViTResults run_skindistilvit(const SkinDistilViTRecipe& recipe, const 
   check_argument(!seeds.empty(), "[skindistilvit] expected at least one seed");
   validate(recipe);
   const auto known = recipe.unknown_class ? with_unknown_class(parts) : parts;
-  SkinDistilViTResults results{.recipe = recipe,
-                               .data = parts.source,
-                               .split = parts.split,
-                               .classes = known.test.classes,
-                               .labels = labels_of(parts.test),
-                               .lesions = lesions_of(parts.test),
-                               .cost = {},
-                               .seeds = {}};
+  SkinDistilViTResults results{
+      .recipe = recipe,
+      .data = parts.source,
+      .split = parts.split,
+      .classes = known.test.classes,
+      .labels = labels_of(parts.test),
+      .lesions = lesions_of(parts.test),
+      .baselines = trivial_baselines(parts.train, parts.validation, parts.test),
+      .cost = {},
+      .seeds = {}};
   for (const auto seed : seeds) {
     auto place = context;
     place.seed = seed;

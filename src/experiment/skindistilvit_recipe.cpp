@@ -135,6 +135,8 @@ void validate(const SkinDistilViTRecipe& r) {
                  "[skindistilvit] expected student_depth in 1 .. ", model.depth, ", got ",
                  r.student_depth);
   student_layers(r);
+  CascadeTeacher direction;
+  for (const auto& teacher : r.cascade_teachers) from_name(direction, teacher);
 }
 
 std::vector<std::int64_t> student_layers(const SkinDistilViTRecipe& r) {
@@ -202,8 +204,10 @@ std::vector<StagePlan> plan(const SkinDistilViTRecipe& r, std::int64_t classes) 
   stages.push_back(stage("fcvit", r.fcvit.training, model.depth));
   stages.push_back(stage("fcvit_probs", r.fcvit_probs.training, model.depth));
   stages.push_back(stage("combined", r.combined.training, model.depth));
-  for (auto k = model.depth; k >= 1; --k)
-    stages.push_back(stage(text("cascade_", k), r.cascade.training, k));
+  for (const auto& teacher : r.cascade_teachers)
+    for (auto k = model.depth; k >= 1; --k)
+      stages.push_back(stage(text(teacher == "down" ? "cascade_" : "cascade_" + teacher + "_", k),
+                             r.cascade.training, k));
   return stages;
 }
 

@@ -67,6 +67,34 @@ namespace {
 
 using Runs = std::vector<const DepthRun*>;
 
+std::vector<std::vector<int>> predictions(const Runs& runs) {
+  std::vector<std::vector<int>> rows;
+  for (const auto* run : runs) rows.push_back(run->evaluation.predictions);
+  return rows;
+}
+
+}  // namespace
+
+Interval SkinDistilViTResults::difference(const std::string& first, std::int64_t first_depth,
+                                          const std::string& second,
+                                          std::int64_t second_depth) const {
+  return balanced_accuracy_difference(labels, predictions(of(first, first_depth)),
+                                      predictions(of(second, second_depth)), lesions);
+}
+
+Interval SkinDistilViTResults::teacher_margin() const {
+  check_argument(!baselines.empty(), "[skindistilvit] expected baselines, got none");
+  const auto best = std::max_element(
+      baselines.begin(), baselines.end(), [](const Baseline& a, const Baseline& b) {
+        return a.evaluation.balanced_accuracy.mean < b.evaluation.balanced_accuracy.mean;
+      });
+  const auto teachers = predictions(of("teacher", depths("teacher").front()));
+  const std::vector<std::vector<int>> theirs(teachers.size(), best->evaluation.predictions);
+  return balanced_accuracy_difference(labels, teachers, theirs, lesions);
+}
+
+namespace {
+
 /// Mean over the seeds of figure(evaluation).
 template <class Figure>
 double mean_over(const Runs& runs, Figure&& figure) {
@@ -170,30 +198,46 @@ void add_student(Json& json, const SkinDistilViTResults& r) {
   const auto large = r.depths("teacher").front(), small = r.depths("student").front();
   json["retention"] =
       r.balanced_accuracy("student", small).mean / r.balanced_accuracy("teacher", large).mean;
+  json["retention_counts"] = !r.baselines.empty() && r.teacher_margin().mean >= 0.15;
   json["size_reduction"] =
       1 - static_cast<double>(of(small).bytes) / static_cast<double>(of(large).bytes);
   json["speedup"] = of(large).latency_1_ms / of(small).latency_1_ms;
+  json["differences"] = Json::array();
+  for (const auto& method : r.methods()) {
+    const auto depths = r.depths(method);
+    if (method == "student" || std::find(depths.begin(), depths.end(), small) == depths.end())
+      continue;
+    json["differences"].push_back(
+        Json::object({{"first", method},
+                      {"second", "student"},
+                      {"depth", small},
+                      {"difference", to_json(r.difference(method, small, "student", small))}}));
+  }
 }
 
 }  // namespace
 
 Json to_json(const SkinDistilViTResults& r) {
   Json seeds = Json::array(), cost = Json::array(), by_depth = Json::object(),
-       ablation = Json::object(), exits = Json::object();
+       ablation = Json::object(), exits = Json::object(), baselines = Json::object();
   for (const auto& seed : r.seeds) seeds.push_back(std::to_string(seed.seed));
   for (const auto& depth : r.cost) cost.push_back(cost_json(depth));
-  auto json = Json::object({{"preset", r.recipe.preset},
-                            {"variant", r.recipe.variant},
-                            {"data", r.data},
-                            {"split", r.split},
-                            {"seeds", seeds},
-                            {"classes", r.classes},
-                            {"test_images", r.labels.size()},
-                            {"cost", cost}});
+  for (const auto& b : r.baselines) baselines[b.name] = to_json(b.evaluation.balanced_accuracy);
+  auto json =
+      Json::object({{"preset", r.recipe.preset},
+                    {"variant", r.recipe.variant},
+                    {"data", r.data},
+                    {"split", r.split},
+                    {"seeds", seeds},
+                    {"classes", r.classes},
+                    {"test_images", r.labels.size()},
+                    {"baselines", baselines},
+                    {"teacher_margin", r.baselines.empty() ? Json() : to_json(r.teacher_margin())},
+                    {"cost", cost}});
   for (const auto& method : r.methods()) {
     const auto depths = r.depths(method);
     const std::string prefix = "student_with";  // of the ablation: student_without_kl ...
-    if (depths.size() > 1 || method == "cascade") {
+    if (depths.size() > 1 || method.rfind("cascade", 0) == 0) {
       for (const auto depth : depths) by_depth[method].push_back(figures(r, method, depth));
     } else if (method.rfind(prefix, 0) == 0) {
       ablation[method.substr(8)] = figures(r, method, depths.front());

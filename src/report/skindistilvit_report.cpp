@@ -91,6 +91,12 @@ void add_student(HtmlReport& page, const Json& json) {
     for (const auto& [name, figures] : json.at("ablation").items())
       rows.push_back(cells("student, " + name, figures));
   page.heading("Teacher and student");
+  for (const auto& [name, interval] : json.at("baselines").items())
+    rows.push_back(
+        {name, "-",
+         percent(Interval{interval.at("mean").get<double>(), interval.at("lo").get<double>(),
+                          interval.at("hi").get<double>()})});
+  for (auto& row : rows) row.resize(columns.size(), "-");
   if (json.contains("retention"))
     page.key_figures({{"balanced accuracy kept", share(json, "retention")},
                       {"smaller by", share(json, "size_reduction")},
@@ -98,6 +104,16 @@ void add_student(HtmlReport& page, const Json& json) {
   page.table(columns, rows,
              "student_alone: the same network, as long, without a teacher. Without or with a term: "
              "the loss's other terms as they were, the same images in the same order.");
+  if (!json.contains("differences")) return;
+  std::vector<std::vector<std::string>> pairs;
+  for (const auto& pair : json.at("differences").elements()) {
+    const auto& d = pair.at("difference");
+    const auto points = [&](const char* key) { return 100 * d.at(key).get<double>(); };
+    pairs.push_back({pair.at("first").get<std::string>(), text(pair.at("depth").get<int>()),
+                     format("%+.1f (%+.1f to %+.1f)", points("mean"), points("lo"), points("hi"))});
+  }
+  page.table({"at the student's depth", "depth", "less the student, points"}, pairs,
+             "Differences in balanced accuracy, paired by lesion and seed, 95 %.");
 }
 
 void add_exits(HtmlReport& page, const Json& json) {

@@ -10,6 +10,7 @@
 #include "dermis/io/tensors.hpp"
 #include "dermis/train/classifier.hpp"
 #include "folder.hpp"
+#include "support.hpp"
 
 namespace dermis {
 namespace {
@@ -17,17 +18,17 @@ namespace {
 /// First values leave biases at zero and a head near it: here every parameter matters.
 void stir(torch::nn::Module& module, std::uint64_t seed) {
   torch::NoGradGuard no_grad;
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  auto draws = test::generator(seed);
   for (auto& item : module.named_parameters()) {
     auto& value = item.value();
     const double fan_in = value.dim() > 1 ? static_cast<double>(value[0].numel()) : 100;
-    value.add_(at::randn(value.sizes(), generator) * (1 / std::sqrt(fan_in)));
+    value.add_(at::randn(value.sizes(), draws) * (1 / std::sqrt(fan_in)));
   }
   module.eval();
 }
 
 at::Tensor pixels_of(std::int64_t size, std::uint64_t seed) {
-  return at::randn({3, size, size}, at::make_generator<at::CPUGeneratorImpl>(seed));
+  return at::randn({3, size, size}, test::generator(seed));
 }
 
 at::Tensor logits_of(edge::Model& model, const at::Tensor& pixels) {
@@ -45,7 +46,7 @@ TEST_CASE("Every preset of a ViT says on a phone what LibTorch says") {
   options.num_classes = 8;
   options.mean_pooling = GENERATE(false, true);
   options.layer_scale = options.mean_pooling ? 0.1 : 0;
-  ViT vit(options);
+  ViT vit(options, ParameterOptions{.generator = test::generator(4)});
   stir(*vit, 5);
   const test::ScratchFolder folder;
   save_classifier(folder / "vit.safetensors", {vit, {}, classes});
@@ -61,7 +62,7 @@ TEST_CASE("A student answers at every depth as LibTorch's does") {
   ViTOptions options{
       .image_size = 64, .patch_size = 8, .dim = 96, .depth = 5, .heads = 4, .num_classes = 8};
   const auto use = GENERATE(DepthHeadUse::Own, DepthHeadUse::Last);
-  DepthViT student(options, use);
+  DepthViT student(options, use, ParameterOptions{.generator = test::generator(4)});
   stir(*student, 7);
   const test::ScratchFolder folder;
   save_model(folder / "student.safetensors", *student, "depth_vit", options_to_json(options),
@@ -98,7 +99,7 @@ TEST_CASE("In bytes the most probable class stays what it was") {
   options.depth = 4;
   options.image_size = 64;
   options.num_classes = 8;
-  ViT vit(options);
+  ViT vit(options, ParameterOptions{.generator = test::generator(4)});
   stir(*vit, 9);
   const test::ScratchFolder folder;
   save_classifier(folder / "vit.safetensors", {vit, {}, classes});

@@ -7,7 +7,9 @@ run --seeds 0,1 --out "$scratch/all"
 python3 - "$scratch/all/metrics.json" <<'PY' || fail "metrics.json"
 import json, sys
 m = json.load(open(sys.argv[1]))
-assert set(m["by_depth"]) == {"fcvit", "fcvit_probs", "combined", "cascade"}
+assert set(m["by_depth"]) == {"fcvit", "fcvit_probs", "combined", "cascade", "cascade_own"}
+assert {d["first"] for d in m["differences"]} >= {"student_alone", "cascade", "cascade_own", "combined"}
+assert isinstance(m["retention_counts"], bool) and set(m["baselines"]) == {"thumbnail_16", "colour_histogram", "image_size"}
 for rows in m["by_depth"].values():
     assert [row["depth"] for row in rows] == [1, 2, 3]
     for row in rows:

@@ -73,9 +73,10 @@ void options_from_json(Options& options, const Json& object, const std::string& 
         check_runtime(value.is_array(), "[options] ", source, ": key '", key,
                       "': expected an array, got ", value.dump());
         field.clear();
-        for (const auto& element : value.elements())
-          options_from_json(field.emplace_back(), element,
-                            text(source, ": ", key, "[", field.size() - 1, "]"));
+        for (const auto& element : value.elements()) {
+          const auto place = text(source, ": ", key, "[", field.size(), "]");
+          options_from_json(field.emplace_back(), element, place);
+        }
       } else {
         try {
           if constexpr (std::is_same_v<Field, Json>) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "dermis/train/baselines.hpp"
 #include "dermis/train/cascade.hpp"
 #include "dermis/train/depth_classifier.hpp"
 #include "dermis/train/parts.hpp"
@@ -43,7 +44,7 @@ struct SkinDistilViTRecipe {
   bool full_from_teacher = true;  ///< fcvit and fcvit_probs begin with the teacher's weights, for
                                   ///< want of pre-trained ones; false: as the teacher did
   StudentOptions cascade;         ///< of each of its models
-  CascadeTeacher cascade_teacher = CascadeTeacher::Down;
+  std::vector<std::string> cascade_teachers = {"down", "up", "own"};  ///< a cascade each
 };
 
 template <class Self, class Visitor>
@@ -65,7 +66,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("combined", o.combined);
   visit("full_from_teacher", o.full_from_teacher);
   visit("cascade", o.cascade);
-  visit("cascade_teacher", o.cascade_teacher);
+  visit("cascade_teachers", o.cascade_teachers);
 }
 
 /// \param preset  quick: one seed in under 15 minutes on two cores; default: three seeds in under
@@ -99,6 +100,7 @@ std::vector<std::pair<std::string, DistillationOptions>> loss_ablation(
 DataParts with_unknown_class(DataParts parts);
 
 using NamedClassifiers = std::vector<std::pair<std::string, Classifier>>;
+using NamedCascades = std::vector<std::pair<std::string, std::vector<Classifier>>>;
 using NamedDepthClassifiers = std::vector<std::pair<std::string, DepthClassifier>>;
 
 /// The stages. Each trains what is not finished in context.out, where context.resume is set, and
@@ -118,9 +120,10 @@ NamedDepthClassifiers train_full_distillation(const SkinDistilViTRecipe& recipe,
                                               const Classifier& teacher, const DataParts& parts,
                                               const StageContext& context,
                                               const Encoder& encoder = {});
-/// One classifier a depth, shallowest first.
-std::vector<Classifier> train_cascade(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
-                                      const DataParts& parts, const StageContext& context);
+/// cascade, cascade_up, cascade_own, as recipe.cascade_teachers says: one classifier a depth each,
+/// shallowest first.
+NamedCascades train_cascades(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
+                             const DataParts& parts, const StageContext& context);
 
 /// Malignant classes (MEL, BCC, SCC) against the rest.
 struct CancerFigures {
@@ -155,6 +158,7 @@ struct SkinDistilViTResults {
   std::vector<std::string> classes;
   std::vector<int> labels;           ///< [N] of the test part
   std::vector<std::string> lesions;  ///< [N]
+  std::vector<Baseline> baselines;   ///< logistic regression on thumbnails and colours
   std::vector<DepthCost> cost;       ///< of depths 1 .. L
   std::vector<SkinDistilViTSeed> seeds;
 
@@ -166,11 +170,19 @@ struct SkinDistilViTResults {
   std::vector<std::string> methods() const;
   /// Mean over the seeds, with an interval over lesions and seeds.
   Interval balanced_accuracy(const std::string& method, std::int64_t depth) const;
+  /// The same of the first's balanced accuracy less the second's, paired by lesion and seed.
+  Interval difference(const std::string& first, std::int64_t first_depth, const std::string& second,
+                      std::int64_t second_depth) const;
+  /// The teacher's balanced accuracy less that of the best baseline, likewise.
+  Interval teacher_margin() const;
 };
 
-/// preset, variant, data, split, seeds, classes, cost [...], teacher{...}, student{...},
-/// student_alone{...}, ablation{<name>: {...}}, balanced_subset{...}, retention, size_reduction,
-/// speedup, by_depth{<method>: [{depth, ...}]}, early_exit{<method>: [{threshold, mean_depth,
+/// preset, variant, data, split, seeds, classes, baselines{<name>: balanced_accuracy},
+/// teacher_margin, cost [...], teacher{...}, student{...}, student_alone{...}, ablation{<name>:
+/// {...}}, balanced_subset{...}, retention, retention_counts (the teacher is at least 15 points
+/// above the baselines), size_reduction, speedup, differences [{first, second, depth, difference}]
+/// (everything at the student's depth less the student), by_depth{<method>: [{depth, ...}]},
+/// early_exit{<method>: [{threshold, mean_depth,
 /// ...}]}, recipe. Each {...}: depth, balanced_accuracy{mean, lo, hi, by_seed}, and means over the
 /// seeds of accuracy, precision, recall and f1 (each {weighted, macro}), macro_auc,
 /// calibration_error, recall_by_class, cancer{auc, sensitivity, specificity}. A precision that is
