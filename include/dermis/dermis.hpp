@@ -166,6 +166,7 @@
 #include "dermis/report/html.hpp"
 #include "dermis/report/skindistilvit_report.hpp"
 #include "dermis/text/tokenizer.hpp"
+#include "dermis/text/vocabulary.hpp"
 #include "dermis/train/autoencoder.hpp"
 #include "dermis/train/baselines.hpp"
 #include "dermis/train/cascade.hpp"
