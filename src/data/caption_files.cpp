@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "dermis/core/check.hpp"
 #include "dermis/core/file.hpp"
@@ -100,6 +101,16 @@ std::vector<Caption> replaced_captions(const std::vector<Caption>& captions,
   std::vector<Caption> result;
   for (auto& [image, words] : texts) result.push_back({image, std::move(words)});
   return result;
+}
+
+std::vector<std::string> read_prompts(const fs::path& file) {
+  std::istringstream lines(read_file(file));
+  std::vector<std::string> prompts;
+  for (std::string line; std::getline(lines, line);)
+    if (auto prompt = trimmed(line); !prompt.empty()) prompts.push_back(std::move(prompt));
+  check_runtime(!prompts.empty(), "[captions] ", file.string(),
+                ": expected a line a prompt, got none");
+  return prompts;
 }
 
 void write_caption_sidecars(const std::vector<Caption>& captions) {

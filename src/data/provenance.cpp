@@ -14,6 +14,7 @@ namespace {
 constexpr const char* xmp_key = "XML:com.adobe.xmp";
 constexpr const char* note = "SYNTHETIC: not a patient";
 constexpr const char* source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/";
+constexpr const char* prompt_key = "Prompt";  // of images that were asked for in words
 constexpr const char* our_namespace = "xmlns:dermis=\"urn:dermis:provenance#\"";
 
 /// Printable ASCII without what XML or this very coding would read otherwise.
@@ -116,6 +117,8 @@ PngText png_text(const Provenance& provenance) {
   visit_fields(provenance, [&](const char* key, const auto& value) {
     fields += text("\n    dermis:", key, "=\"", coded(value), "\"");
   });
+  if (!provenance.prompt.empty())
+    fields += text("\n    dermis:", prompt_key, "=\"", coded(provenance.prompt), "\"");
   // The byte-order mark is part of an XMP packet; it also makes the text one beyond ASCII, which
   // encode_png stores as iTXt, as XMP must be.
   const std::string xmp = text(
@@ -158,6 +161,8 @@ std::optional<Provenance> read_provenance(const PngText& text, const std::string
     // Attributes stand on lines of their own, so that a blank is in front of each.
     const AttributeReader reader(value, name);
     visit_fields(provenance, [&](const char* field, auto& into) { reader.read(field, into); });
+    if (value.find(dermis::text(" dermis:", prompt_key, "=\"")) != std::string::npos)
+      reader.read(prompt_key, provenance.prompt);
     return provenance;
   }
   return std::nullopt;

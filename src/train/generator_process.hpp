@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The process that a generator's options describe.
+/// The process that a generator's options describe: those with objective, flow and schedule.
 
 #include "dermis/diffusion/objective.hpp"
 #include "dermis/diffusion/rectified_flow.hpp"
@@ -9,8 +9,8 @@
 namespace dermis::detail {
 
 /// Calls `body` with it; diffusion and flow have the same functions.
-template <class Body>
-auto with_process(const GeneratorOptions& options, Body body) {
+template <class Options, class Body>
+auto with_process(const Options& options, Body body) {
   if (options.objective == Objective::Flow) return body(RectifiedFlow(options.flow));
   return body(DiffusionProcess(
       NoiseSchedule(options.schedule),

@@ -31,6 +31,10 @@ std::vector<Caption> read_caption_table(const std::filesystem::path& table,
 std::vector<Caption> replaced_captions(const std::vector<Caption>& captions,
                                        const std::vector<Caption>& given);
 
+/// The lines of a text file that are not blank, as prompts. Throws std::runtime_error naming the
+/// file if it has none.
+std::vector<std::string> read_prompts(const std::filesystem::path& file);
+
 /// Writes NAME.txt beside each image. Like the next, throws std::invalid_argument for an empty text
 /// and the errors of write_atomically().
 void write_caption_sidecars(const std::vector<Caption>& captions);

@@ -24,6 +24,7 @@ struct Provenance {
   std::int64_t steps = 0;     ///< of the sampler
   std::string settings;       ///< fingerprint of all of the generator's options
   std::string version;        ///< of this library
+  std::string prompt = "";    ///< what it was asked for in words; empty: by class alone
 
   bool operator==(const Provenance&) const = default;
 };
