@@ -89,6 +89,7 @@
 #include "dermis/io/heat_map.hpp"
 #include "dermis/io/image.hpp"
 #include "dermis/io/jpeg_quality.hpp"
+#include "dermis/io/lesion_mask.hpp"
 #include "dermis/io/lesion_measures.hpp"
 #include "dermis/io/load.hpp"
 #include "dermis/io/png_text.hpp"
