@@ -77,6 +77,7 @@
 #include "dermis/edge/model.hpp"
 #include "dermis/edge/onnx.hpp"
 #include "dermis/experiment/arms.hpp"
+#include "dermis/experiment/prompt_following.hpp"
 #include "dermis/experiment/skindistilvit.hpp"
 #include "dermis/explain/attention_maps.hpp"
 #include "dermis/explain/explanation.hpp"
