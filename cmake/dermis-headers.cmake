@@ -44,6 +44,7 @@ set(headers_on_torch
   dermis/io/tensors.hpp
   dermis/report/audit_report.hpp
   dermis/report/dermae_report.hpp
+  dermis/report/dermaflux_report.hpp
   dermis/report/experiment_report.hpp
   dermis/report/explain_report.hpp
   dermis/report/skindistilvit_report.hpp)

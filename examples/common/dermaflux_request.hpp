@@ -1,0 +1,104 @@
+#pragma once
+/// \file
+/// What `dermaflux` is asked for, and the captions and generators that follow from it.
+
+#include "dermis/data/caption_files.hpp"
+#include "dermis/experiment/dermaflux.hpp"
+#include "program.hpp"
+
+namespace dermis {
+
+namespace fs = std::filesystem;
+
+/// What is asked for besides what all programs know.
+struct Request {
+  fs::path captions, base, model, prompt_file, flux, autoencoder, text, adapter;
+  std::string prompt, negative;
+  std::int64_t count = 1, steps = 0;
+  double guidance = 0, adapter_weight = 1;
+  bool streamed = false;
+};
+
+inline DermafluxRecipe recipe_of(const Program& program) {
+  auto recipe = dermaflux_recipe(program.preset);
+  if (!program.config.empty())
+    options_from_json(recipe, Json::read(program.config), program.config.string());
+  if (program.image_size > 0) recipe.data.image_size = program.image_size;
+  validate(recipe);
+  return recipe;
+}
+
+inline Phantom phantom_of(const Program& program, const DermafluxRecipe& recipe) {
+  return Phantom(program.phantom_options(recipe.data));
+}
+
+inline CaptionedSet captioned_training(const Program& program, const DermafluxRecipe& recipe,
+                                       const DataParts& parts, const Request& request) {
+  auto set = program.data.empty() ? captioned(parts.train, phantom_of(program, recipe),
+                                              PhantomPart::Train, program.seed)
+                                  : captioned(parts.train, program.seed);
+  if (request.captions.empty()) return set;
+  check_argument(!program.data.empty(), "[dermaflux] --captions needs --data FOLDER");
+  return recaptioned(std::move(set), fs::is_directory(request.captions)
+                                         ? read_caption_sidecars(request.captions)
+                                         : read_caption_table(request.captions, program.data));
+}
+
+inline FluxFiles files_of(const Request& r) {
+  return {r.flux, r.autoencoder, text_encoders_in(r.text), r.adapter, r.adapter_weight, r.streamed};
+}
+
+inline std::vector<std::string> prompts_of(const Request& request) {
+  if (!request.prompt_file.empty()) return read_prompts(request.prompt_file);
+  check_argument(!request.prompt.empty(),
+                 "[dermaflux] expected --prompt TEXT or --prompts FILE with a line a prompt");
+  return {request.prompt};
+}
+
+inline PromptedGenerator generator_of(const Program& program, const Request& request,
+                                      const std::vector<std::string>& prompts) {
+  if (!request.flux.empty()) {
+    FluxSamplingOptions sampling{.steps = request.steps > 0 ? request.steps : 20};
+    if (request.guidance > 0) sampling.guidance = request.guidance;
+    if (!request.negative.empty()) sampling.true_guidance = sampling.guidance;
+    return published_flux(files_of(request), prompts,
+                          program.image_size > 0 ? program.image_size : 512, sampling,
+                          {.device = at::Device(program.device)}, request.negative);
+  }
+  check_argument(!request.model.empty(), "[dermaflux] expected --model DIR or --flux FILE");
+  auto model = load_text_to_image(request.model, at::Device(program.device));
+  if (request.steps > 0) model.options.sampling.steps = request.steps;
+  if (request.guidance > 0) model.options.sampling.true_guidance = request.guidance;
+  if (program.image_size > 0) model.image_size = program.image_size;
+  if (!request.adapter.empty()) apply_adapter(model, request.adapter, request.adapter_weight);
+  return prompted(model);
+}
+
+/// Options of sub-commands: those that caption, that take published files (training first), that
+/// take a model (drawing first).
+inline void add_options(Request& r, const std::vector<CLI::App*>& captioning,
+                        const std::vector<CLI::App*>& published,
+                        const std::vector<CLI::App*>& drawing_ones) {
+  auto* training = published.front();
+  auto* drawing = drawing_ones.front();
+  for (auto* sub : captioning)
+    sub->add_option("--captions", r.captions, "CSV or .jsonl of captions, or a folder of NAME.txt");
+  training->add_option("--base", r.base, "folder of a model whose transformer gets adapters");
+  for (auto* sub : drawing_ones) sub->add_option("--model", r.model, "folder that `train` wrote");
+  for (auto* sub : published) {
+    sub->add_option("--flux", r.flux, "published transformer: file or folder");
+    sub->add_option("--ae", r.autoencoder, "its autoencoder");
+    sub->add_option("--text", r.text, "folder with its text encoders, as diffusers has them");
+  }
+  drawing->add_option("--prompt", r.prompt, "what to draw");
+  drawing->add_option("--prompts", r.prompt_file, "file with a line a prompt");
+  drawing->add_option("--negative", r.negative, "what to move away from (published weights)");
+  drawing->add_option("--count", r.count, "images a prompt")->check(CLI::PositiveNumber);
+  drawing->add_option("--steps", r.steps, "of the sampler; 0: the model's, or 20");
+  drawing->add_option("--guidance", r.guidance, "0: the model's, or 3.5");
+  drawing->add_option("--adapter", r.adapter, "of kohya, PEFT or diffusers, or train's");
+  drawing->add_option("--adapter-weight", r.adapter_weight, "1: as trained")->capture_default_str();
+  drawing->add_flag("--stream", r.streamed, "read the transformer block by block");
+}
+
+}  // namespace dermis
