@@ -90,6 +90,12 @@ TEST_CASE("caption files: errors") {
                    write_caption_table(folder / "t.csv", folder / "more", folder.captions());
                  }),
                  {"more", "a.jpg"}));
+
+  folder.write("prompts.txt", "a mole\r\n\n  a dark mole \n");
+  CHECK(read_prompts(folder / "prompts.txt") == std::vector<std::string>{"a mole", "a dark mole"});
+  folder.write("prompts.txt", "\n \n");
+  CHECK(mentions(message_of<std::runtime_error>([&] { read_prompts(folder / "prompts.txt"); }),
+                 {"prompts.txt", "a line a prompt"}));
 }
 
 }  // namespace dermis

@@ -59,6 +59,8 @@ cmp "$scratch/d/text_to_image.safetensors" "$scratch/whole/text_to_image.safeten
 dermaflux train --dry-run >"$scratch/plan" || fail "--dry-run"
 for stage in autoencoder text_to_image classifier; do grep -q "^$stage " "$scratch/plan" || fail "the plan lacks $stage"; done
 photos "$scratch/photos"
+run caption "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --out "$scratch/measured"
+run train "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --captions "$scratch/measured/captions.csv" --out "$scratch/own"
 first=$(basename "$(find "$scratch/photos" -name '*.png' -o -name '*.jpg' | sort | head -1)")
 printf 'image,caption\n%s,a mole\n' "$first" >"$scratch/few.csv"
 expect 1 "training images have no caption" dermaflux train "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --captions "$scratch/few.csv" --out "$scratch/none"
