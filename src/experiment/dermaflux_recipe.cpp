@@ -21,9 +21,10 @@ DermafluxRecipe dermaflux_recipe(const std::string& preset) {
   check_argument(preset == "demo", "[dermaflux] expected preset demo, got ", preset);
   const auto dermae = dermae_recipe("demo");
   DermafluxRecipe r;
-  r.data = {.phantom_images = 1600, .phantom_test_per_class = 100};
-  r.autoencoder = dermae.autoencoder;
-  r.generator.training = {.steps = 1500,
+  r.data = {.phantom_images = 1200, .phantom_test_per_class = 100};
+  // Before 1500 steps all lesions come back brown: colour is what it learns last.
+  r.autoencoder = dermae_recipe("study").autoencoder;
+  r.generator.training = {.steps = 1800,
                           .batch_size = 32,
                           .learning_rate = 1e-3,
                           .warmup_steps = 100,
@@ -31,8 +32,11 @@ DermafluxRecipe dermaflux_recipe(const std::string& preset) {
                           .ema_decay = 0.995};
   r.adapter_training = {
       .steps = 300, .batch_size = 16, .learning_rate = 1e-3, .weight_decay = 0.01};
+  r.generator.sampling.steps = 12;
   r.classifier = dermae.teacher;
-  r.classifier.training.steps = 300;
+  r.classifier.model.dim = 64;
+  r.classifier.model.depth = 4;
+  r.classifier.training.steps = 200;
   return r;
 }
 

@@ -53,7 +53,8 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("seeds", o.seeds);
 }
 
-/// demo: under an hour on two cores, the phantom. std::invalid_argument for another name.
+/// demo: `train` and `follow` in about an hour on two cores, the phantom. std::invalid_argument for
+/// another name.
 DermafluxRecipe dermaflux_recipe(const std::string& preset);
 /// Checks what can be known before training.
 void validate(const DermafluxRecipe& recipe);
