@@ -108,10 +108,7 @@ const std::vector<ArmRun>& ExperimentResults::of(const std::string& arm) const {
 }
 
 Interval ExperimentResults::balanced_accuracy(const std::string& arm) const {
-  const auto& found = of(arm);
-  return seed_bootstrap_interval(lesions, found.size(), [&](std::size_t seed, const auto& rows) {
-    return dermis::balanced_accuracy(select(labels, rows), select(found[seed].predictions, rows));
-  });
+  return balanced_accuracy_interval(labels, predictions(of(arm)), lesions);
 }
 
 Interval ExperimentResults::difference(const std::string& first, const std::string& second) const {

@@ -87,6 +87,8 @@ class SeedRun {
         parts_(parts),
         judged_(experiment.on_validation ? parts.validation : parts.test),
         normalization_(measure_normalization(parts.train)),
+        training_(fingerprint(parts.train)),
+        judged_images_(fingerprint(judged_)),
         first_(std::move(first)),
         context_(std::move(context)),
         finish_(finish) {}
@@ -123,8 +125,8 @@ class SeedRun {
                                   {"start", name(arm.start)},
                                   {"synthetic", arm.synthetic},
                                   {"recipe", options_to_json(recipe_of(experiment_, arm, preset_))},
-                                  {"training", fingerprint(parts_.train)},
-                                  {"judged", fingerprint(judged_)}});
+                                  {"training", training_},
+                                  {"judged", judged_images_}});
     if (!arm.teacher.empty()) settings["teacher"] = configuration(this->arm(arm.teacher));
     return settings;
   }
@@ -223,6 +225,7 @@ class SeedRun {
   const DataParts& parts_;
   const PixelSet& judged_;
   const Normalization normalization_;
+  const std::string training_, judged_images_;  // fingerprints
   const StageContext first_, context_;  // of the first stage, which all seeds share; of this seed
   const std::function<PixelSet(PixelSet)>& finish_;
   std::map<std::string, PixelSet> synthetic_;

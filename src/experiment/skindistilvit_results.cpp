@@ -53,16 +53,6 @@ std::vector<std::string> SkinDistilViTResults::methods() const {
   return all;
 }
 
-Interval SkinDistilViTResults::balanced_accuracy(const std::string& method,
-                                                 std::int64_t depth) const {
-  const auto runs = of(method, depth);
-  check_argument(!runs.empty(), "[skindistilvit] no ", method, " of depth ", depth);
-  return seed_bootstrap_interval(lesions, runs.size(), [&](std::size_t seed, const auto& rows) {
-    return dermis::balanced_accuracy(select(labels, rows),
-                                     select(runs[seed]->evaluation.predictions, rows));
-  });
-}
-
 namespace {
 
 using Runs = std::vector<const DepthRun*>;
@@ -74,6 +64,13 @@ std::vector<std::vector<int>> predictions(const Runs& runs) {
 }
 
 }  // namespace
+
+Interval SkinDistilViTResults::balanced_accuracy(const std::string& method,
+                                                 std::int64_t depth) const {
+  const auto runs = of(method, depth);
+  check_argument(!runs.empty(), "[skindistilvit] no ", method, " of depth ", depth);
+  return balanced_accuracy_interval(labels, predictions(runs), lesions);
+}
 
 Interval SkinDistilViTResults::difference(const std::string& first, std::int64_t first_depth,
                                           const std::string& second,

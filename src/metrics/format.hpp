@@ -28,6 +28,12 @@ inline std::string percent(const Interval& i) {
   return format("%.1f %% (%.1f to %.1f)", 100 * i.mean, 100 * i.lo, 100 * i.hi);
 }
 
+/// A difference of shares: "+1.0 (-3.5 to +5.4)".
+inline std::string points(const Interval& difference) {
+  return format("%+.1f (%+.1f to %+.1f)", 100 * difference.mean, 100 * difference.lo,
+                100 * difference.hi);
+}
+
 /// 25600 -> "25 600".
 inline std::string count(std::int64_t value) {
   auto digits = std::to_string(value);

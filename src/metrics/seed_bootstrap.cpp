@@ -31,6 +31,22 @@ Interval seed_bootstrap_interval(
   return interval;
 }
 
+Interval balanced_accuracy_interval(const std::vector<int>& labels,
+                                    const std::vector<std::vector<int>>& predictions,
+                                    const std::vector<std::string>& groups,
+                                    const BootstrapOptions& options) {
+  check_argument(!predictions.empty(), "[bootstrap] expected runs of at least one seed, got none");
+  detail::check_same_rows(labels.size(), groups.size(), "groups");
+  for (const auto& run : predictions)
+    detail::check_same_rows(labels.size(), run.size(), "predictions");
+  return seed_bootstrap_interval(
+      groups, predictions.size(),
+      [&](std::size_t seed, const std::vector<std::int64_t>& rows) {
+        return balanced_accuracy(select(labels, rows), select(predictions[seed], rows));
+      },
+      options);
+}
+
 Interval balanced_accuracy_difference(const std::vector<int>& labels,
                                       const std::vector<std::vector<int>>& first,
                                       const std::vector<std::vector<int>>& second,

@@ -7,15 +7,7 @@ namespace dermis {
 
 using detail::format;
 using detail::percent;
-
-namespace {
-
-std::string points(const Interval& difference) {
-  return format("%+.1f (%+.1f to %+.1f)", 100 * difference.mean, 100 * difference.lo,
-                100 * difference.hi);
-}
-
-}  // namespace
+using detail::points;
 
 void write_deploy_page(const std::filesystem::path& path,
                        const std::vector<edge::Variant>& variants,

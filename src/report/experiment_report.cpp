@@ -152,8 +152,7 @@ void add_comparisons(HtmlReport& page, const ExperimentResults& r, const Interva
   for (std::size_t i = 0; i < r.experiment.comparisons.size(); ++i) {
     const auto& pair = r.experiment.comparisons[i];
     const auto& d = intervals.comparisons[i];
-    rows.push_back({pair.first, pair.second,
-                    format("%+.1f (%+.1f to %+.1f)", 100 * d.mean, 100 * d.lo, 100 * d.hi),
+    rows.push_back({pair.first, pair.second, detail::points(d),
                     seeds_text(differences(r.of(pair.first), r.of(pair.second))),
                     d.lo > 0   ? "the first is better"
                     : d.hi < 0 ? "the first is worse"

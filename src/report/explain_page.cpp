@@ -28,9 +28,7 @@ std::string share(const Interval& i) {
 }
 /// "+12.3 % points (8.0 to 16.1)".
 std::string points(const Interval& i) {
-  return std::isfinite(i.mean)
-             ? format("%+.1f (%+.1f to %+.1f)", 100 * i.mean, 100 * i.lo, 100 * i.hi)
-             : "-";
+  return std::isfinite(i.mean) ? detail::points(i) : "-";
 }
 std::string correlation(const Interval& i) {
   return std::isfinite(i.mean) ? format("%.2f (%.2f to %.2f)", i.mean, i.lo, i.hi) : "-";

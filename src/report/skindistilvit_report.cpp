@@ -34,10 +34,13 @@ Series published_series(const Published& curve) {
   return series;
 }
 
-Interval interval_of(const Json& figures) {
-  const auto& found = figures.at("balanced_accuracy");
+Interval interval(const Json& found) {
   return {found.at("mean").get<double>(), found.at("lo").get<double>(),
           found.at("hi").get<double>()};
+}
+
+Interval interval_of(const Json& figures) {
+  return interval(figures.at("balanced_accuracy"));
 }
 
 std::string share(const Json& figures, const char* key) {
@@ -91,11 +94,8 @@ void add_student(HtmlReport& page, const Json& json) {
     for (const auto& [name, figures] : json.at("ablation").items())
       rows.push_back(cells("student, " + name, figures));
   page.heading("Teacher and student");
-  for (const auto& [name, interval] : json.at("baselines").items())
-    rows.push_back(
-        {name, "-",
-         percent(Interval{interval.at("mean").get<double>(), interval.at("lo").get<double>(),
-                          interval.at("hi").get<double>()})});
+  for (const auto& [name, found] : json.at("baselines").items())
+    rows.push_back({name, "-", percent(interval(found))});
   for (auto& row : rows) row.resize(columns.size(), "-");
   if (json.contains("retention"))
     page.key_figures({{"balanced accuracy kept", share(json, "retention")},
@@ -107,10 +107,8 @@ void add_student(HtmlReport& page, const Json& json) {
   if (!json.contains("differences")) return;
   std::vector<std::vector<std::string>> pairs;
   for (const auto& pair : json.at("differences").elements()) {
-    const auto& d = pair.at("difference");
-    const auto points = [&](const char* key) { return 100 * d.at(key).get<double>(); };
     pairs.push_back({pair.at("first").get<std::string>(), text(pair.at("depth").get<int>()),
-                     format("%+.1f (%+.1f to %+.1f)", points("mean"), points("lo"), points("hi"))});
+                     detail::points(interval(pair.at("difference")))});
   }
   page.table({"at the student's depth", "depth", "less the student, points"}, pairs,
              "Differences in balanced accuracy, paired by lesion and seed, 95 %.");

@@ -21,6 +21,13 @@ Interval seed_bootstrap_interval(
     const std::function<double(std::size_t seed, const std::vector<std::int64_t>& rows)>& statistic,
     const BootstrapOptions& options = {});
 
+/// Mean over seeds of the balanced accuracy of predictions[s] [N], likewise; arguments and errors
+/// are those of balanced_accuracy_difference.
+Interval balanced_accuracy_interval(const std::vector<int>& labels,
+                                    const std::vector<std::vector<int>>& predictions,
+                                    const std::vector<std::string>& groups,
+                                    const BootstrapOptions& options = {});
+
 /// Mean over seeds of the balanced accuracy of `first` less that of `second`, above 0 if `first` is
 /// better. first[s] and second[s] are the predictions [N] of the runs with seed s, labels and
 /// groups [N] those of the test set that all share. By seed_bootstrap_interval: a seed brings both
