@@ -7,13 +7,14 @@
 
 #include <string>
 
+#include "dermis/core/freed_memory.hpp"
 #include "dermis/layers/autocast.hpp"
 #include "dermis/layers/matmul.hpp"
 #include "dermis/train/optimizer.hpp"
 
 namespace dermis::bench {
 
-inline const bool onednn = prefer_onednn_matmul();  ///< as the programs do
+inline const bool as_the_programs_do = prefer_onednn_matmul() + keep_freed_memory() > 0;
 
 /// Registers NAME and NAME/bf16 of function(state, bf16).
 template <class Function>

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       "Runs the arms of an experiment file with several seeds and compares them. What "
       "two arms have in common is trained once; --resume goes on with what is there.",
       "  experiment examples/experiments/synthesis.json --preset study --out out/study\n"
-      "  experiment examples/experiments/mask_ratio.json --seeds 0,1,2,3,4\n"
+      "  experiment examples/experiments/sweeps.json --seeds 0,1,2,3,4\n"
       "  experiment mine.json --data photos --labels labels.csv --out out/mine\n");
   program.add_data_options();
   program.add_training_options("out/experiment");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "dermis/core/file.hpp"
+#include "dermis/core/freed_memory.hpp"
 #include "dermis/core/interrupt.hpp"
 #include "dermis/data/class_map.hpp"
 #include "dermis/data/codec.hpp"
@@ -105,6 +106,7 @@ int Program::run(int argc, char** argv, const std::function<void()>& body) {
     if (threads < 0) throw CLI::ValidationError("--threads", "expected 0 or more");
     if (threads > 0) at::set_num_threads(threads);
     prefer_onednn_matmul();
+    keep_freed_memory();
     if (dry_run) {
       print_plan();
     } else {

@@ -1,3 +1,4 @@
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
 #include <catch2/catch.hpp>
@@ -23,6 +24,25 @@ TEST_CASE("attention: weights on request give the same output, and their rows su
   CHECK(weights.sizes() == at::IntArrayRef({2, 4, 5, 5}));
   CHECK(at::allclose(weights.sum(-1), torch::ones({2, 4, 5})));
   CHECK_THROWS_WITH(Attention(10, 4), Catch::Contains("dim 10 and 4 heads"));
+}
+
+TEST_CASE("scaled dot product: few tokens and many give the fused kernel's values and gradients") {
+  const auto tokens = GENERATE(5, 150, 300);  // two products; two products in training only; fused
+  auto draws = generator(3);
+  const auto input = [&] { return torch::randn({2, 2, tokens, 8}, draws).set_requires_grad(true); };
+  const auto q = input(), k = input(), v = input();
+  const auto towards = torch::randn({2, 2, tokens, 8}, draws);
+  const auto gradients = [&](const at::Tensor& y) {
+    return torch::autograd::grad({y}, {q, k, v}, {towards});
+  };
+  const auto expected = at::scaled_dot_product_attention(q, k, v);
+  const auto found = scaled_dot_product(q, k, v);
+  CHECK(at::allclose(found, expected, 1e-5, 1e-6));
+  const auto expected_gradients = gradients(expected), found_gradients = gradients(found);
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(at::allclose(found_gradients[i], expected_gradients[i], 1e-5, 1e-6));
+  torch::NoGradGuard no_grad;
+  CHECK(at::allclose(scaled_dot_product(q, k, v), expected, 1e-5, 1e-6));
 }
 
 TEST_CASE("patchify: unpatchify is its inverse, channels come last within a patch") {

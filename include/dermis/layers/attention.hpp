@@ -3,6 +3,7 @@
 /// Multi-head self-attention as in ViT (arXiv 2010.11929, appendix A), with timm's names.
 
 #include "dermis/layers/linear.hpp"
+#include "dermis/layers/scaled_dot_product.hpp"
 
 namespace dermis {
 
@@ -31,16 +32,11 @@ class AttentionImpl : public torch::nn::Cloneable<AttentionImpl> {
     const auto batch = x.size(0), count = x.size(1), head_dim = dim_ / heads_;
     const auto parts = qkv->forward(x)
                            .reshape({batch, count, 3, heads_, head_dim})
-                           .permute({2, 0, 3, 1, 4});  // [3, B, heads, N, d]
-    const auto q = parts[0], k = parts[1], v = parts[2];
-    at::Tensor mixed;
-    if (weights) {
-      const double scale = 1.0 / std::sqrt(static_cast<double>(head_dim));
-      *weights = at::softmax(at::matmul(q * scale, k.transpose(-2, -1)), -1);  // [B, heads, N, N]
-      mixed = at::matmul(*weights, v);
-    } else {
-      mixed = at::scaled_dot_product_attention(q, k, v);
-    }
+                           .permute({2, 0, 3, 1, 4})  // [3, B, heads, N, d]
+                           .unbind(0);
+    const auto &q = parts[0], &k = parts[1], &v = parts[2];
+    if (weights) *weights = attention_probabilities(q, k);
+    const auto mixed = weights ? at::matmul(*weights, v) : scaled_dot_product(q, k, v);
     return proj->forward(mixed.transpose(1, 2).reshape({batch, count, dim_}));  // [B, N, D]
   }
 

@@ -9,6 +9,7 @@
 
 #include "dermis/layers/linear.hpp"
 #include "dermis/layers/norm.hpp"
+#include "dermis/layers/scaled_dot_product.hpp"
 
 namespace dermis {
 
@@ -22,9 +23,9 @@ inline at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k,
   const auto split = [heads](const at::Tensor& x) {
     return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);  // [B, heads, N, d]
   };
-  return at::scaled_dot_product_attention(split(q), split(k), split(v), bias)
-      .transpose(1, 2)
-      .reshape({q.size(0), q.size(1), q.size(2)});
+  const auto mixed = bias ? at::scaled_dot_product_attention(split(q), split(k), split(v), bias)
+                          : scaled_dot_product(split(q), split(k), split(v));
+  return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2)});
 }
 
 }  // namespace detail

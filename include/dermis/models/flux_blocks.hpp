@@ -9,6 +9,7 @@
 
 #include "dermis/layers/linear.hpp"
 #include "dermis/layers/rotary.hpp"
+#include "dermis/layers/scaled_dot_product.hpp"
 #include "dermis/models/flux_options.hpp"
 
 namespace dermis {
@@ -120,15 +121,14 @@ namespace detail {
 
 /// Fused rows [q; k; v], [B, N, 3 D], as normalised heads.
 inline FluxHeads flux_heads(const at::Tensor& qkv, std::int64_t heads, const FluxQKNorm& norm) {
-  const auto parts = qkv.unflatten(-1, {3, heads, -1}).permute({2, 0, 3, 1, 4});
+  const auto parts = qkv.unflatten(-1, {3, heads, -1}).permute({2, 0, 3, 1, 4}).unbind(0);
   return {norm.ptr()->query_norm->forward(parts[0]), norm.ptr()->key_norm->forward(parts[1]),
           parts[2]};
 }
 
 /// softmax(q k^T / sqrt(d)) v with turned q and k -> [B, N, D].
 inline at::Tensor flux_attention(const FluxHeads& heads, const Rotation& rotation) {
-  return at::scaled_dot_product_attention(rotate(heads.q, rotation), rotate(heads.k, rotation),
-                                          heads.v)
+  return scaled_dot_product(rotate(heads.q, rotation), rotate(heads.k, rotation), heads.v)
       .transpose(1, 2)
       .flatten(2);
 }
