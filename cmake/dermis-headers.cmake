@@ -47,6 +47,7 @@ set(headers_on_torch
   dermis/report/dermaflux_report.hpp
   dermis/report/experiment_report.hpp
   dermis/report/explain_report.hpp
+  dermis/report/new_kind_report.hpp
   dermis/report/skindistilvit_report.hpp)
 file(GLOB_RECURSE public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp)
 foreach(header IN LISTS public_headers)

@@ -1,22 +1,6 @@
-#include "../train/train_options.hpp"
 #include "dermis/experiment/dermaflux.hpp"
 
 namespace dermis {
-namespace {
-
-StagePlan stage(const std::string& name, const StageSchedule& training,
-                const torch::nn::Module& module) {
-  const auto parameters = parameter_count(module);
-  return {name,
-          training.steps,
-          training.batch_size,
-          parameters,
-          training.learning_rate,
-          static_cast<double>(detail::state_bytes(parameters, training.ema_decay > 0)) / 1e9};
-}
-
-}  // namespace
-
 DermafluxRecipe dermaflux_recipe(const std::string& preset) {
   check_argument(preset == "demo", "[dermaflux] expected preset demo, got ", preset);
   const auto dermae = dermae_recipe("demo");
@@ -62,9 +46,9 @@ std::vector<StagePlan> plan(const DermafluxRecipe& r) {
   auto classifier = r.classifier.model;
   classifier.image_size = r.data.image_size;
   classifier.num_classes = 2;
-  return {stage("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
-          stage("text_to_image", r.generator.training, *ReadingFlux(text, model, nowhere)),
-          stage("classifier", r.classifier.training, *ViT(classifier, nowhere))};
+  return {plan("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
+          plan("text_to_image", r.generator.training, *ReadingFlux(text, model, nowhere)),
+          plan("classifier", r.classifier.training, *ViT(classifier, nowhere))};
 }
 
 }  // namespace dermis

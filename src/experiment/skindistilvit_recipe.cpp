@@ -1,7 +1,5 @@
 #include "dermis/experiment/skindistilvit.hpp"
 
-#include "../train/train_options.hpp"
-
 namespace dermis {
 
 std::string name(LayerChoice choice) {
@@ -186,10 +184,7 @@ std::vector<StagePlan> plan(const SkinDistilViTRecipe& r, std::int64_t classes) 
                          std::int64_t depth) {
     auto cut = model;
     cut.depth = depth;
-    const auto count = parameter_count(*ViT(cut, ParameterOptions{.device = at::kMeta}));
-    const auto bytes = detail::state_bytes(count, schedule.ema_decay > 0);
-    return StagePlan{name,  schedule.steps,         schedule.batch_size,
-                     count, schedule.learning_rate, static_cast<double>(bytes) / 1e9};
+    return plan(name, schedule, *ViT(cut, ParameterOptions{.device = at::kMeta}));
   };
   const auto depth = static_cast<std::int64_t>(student_layers(r).size());
   const auto student = [&](const std::string& name) {

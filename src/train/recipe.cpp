@@ -195,23 +195,26 @@ void validate(const DermaeRecipe& r) {
                  multiple, " (autoencoder and UNet levels), got ", r.image_size);
 }
 
+StagePlan plan(const std::string& stage, const StageSchedule& training,
+               const torch::nn::Module& module) {
+  std::int64_t trained = 0;
+  for (const auto& parameter : module.parameters())
+    if (parameter.requires_grad()) trained += parameter.numel();
+  const auto bytes = detail::state_bytes(trained, training.ema_decay > 0);
+  return {stage,   training.steps,         training.batch_size,
+          trained, training.learning_rate, static_cast<double>(bytes) / 1e9};
+}
+
 std::vector<StagePlan> plan(const DermaeRecipe& r, std::int64_t classes) {
   const ParameterOptions nowhere{.device = at::kMeta};
-  const auto stage = [](const std::string& name, const StageSchedule& schedule,
-                        const torch::nn::Module& module) {
-    const auto count = parameter_count(module);
-    const auto bytes = detail::state_bytes(count, schedule.ema_decay > 0);
-    return StagePlan{name,  schedule.steps,         schedule.batch_size,
-                     count, schedule.learning_rate, static_cast<double>(bytes) / 1e9};
-  };
   const auto unet = network_options(r.generator, r.autoencoder.model.latent_channels, classes);
   auto teacher = r.teacher.model, student = r.student.model;
   teacher.num_classes = student.num_classes = classes;
-  return {stage("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
-          stage("generator", r.generator.training, *UNet(unet, nowhere)),
-          stage("mae", r.pretraining.training, *MAE(r.pretraining.model, nowhere)),
-          stage("teacher", r.teacher.training, *ViT(teacher, nowhere)),
-          stage("student", r.student.training, *ViT(student, nowhere))};
+  return {plan("autoencoder", r.autoencoder.training, *KLVAE(r.autoencoder.model, nowhere)),
+          plan("generator", r.generator.training, *UNet(unet, nowhere)),
+          plan("mae", r.pretraining.training, *MAE(r.pretraining.model, nowhere)),
+          plan("teacher", r.teacher.training, *ViT(teacher, nowhere)),
+          plan("student", r.student.training, *ViT(student, nowhere))};
 }
 
 }  // namespace dermis

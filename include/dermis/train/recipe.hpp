@@ -76,5 +76,8 @@ struct StagePlan {
   double state_gigabytes = 0;
 };
 std::vector<StagePlan> plan(const DermaeRecipe& recipe, std::int64_t classes);
+/// The same of one stage; `module` may be on the meta device. Frozen parameters are not counted.
+StagePlan plan(const std::string& stage, const StageSchedule& training,
+               const torch::nn::Module& module);
 
 }  // namespace dermis
