@@ -1,8 +1,9 @@
 #pragma once
 /// \file
-/// LayerNorm, GroupNorm and Embedding with torch's parameter names and creation options. `eps` has
-/// no default on purpose: 1e-5, 1e-6 and 1e-12 coexist in the reference models.
+/// LayerNorm, RMSNorm, GroupNorm and Embedding with torch's parameter names and creation options.
+/// `eps` has no default on purpose: 1e-5, 1e-6 and 1e-12 coexist in the reference models.
 
+#include <string>
 #include <vector>
 
 #include "dermis/layers/observe.hpp"
@@ -42,6 +43,42 @@ class LayerNormImpl : public torch::nn::Cloneable<LayerNormImpl> {
   ParameterOptions parameter_options_;
 };
 TORCH_MODULE(LayerNorm);
+
+/// x / sqrt(mean(x^2) + eps) * weight over the last axis, computed in fp32 (arXiv 1910.07467): no
+/// mean is taken off and no bias added. forward: x [*, dim] -> same, in the weight's type.
+class RMSNormImpl : public torch::nn::Cloneable<RMSNormImpl> {
+ public:
+  /// \param name  of the parameter: T5 says weight, Flux scale
+  RMSNormImpl(std::int64_t dim, double eps, const ParameterOptions& parameters = {},
+              std::string name = "weight")
+      : dim_(dim), eps_(eps), name_(std::move(name)), parameter_options_(parameters) {
+    check_argument(dim_ > 0, "[rms_norm] expected a positive size, got ", dim_);
+    reset();
+    parameter_options_ = parameter_options_.without_init();
+  }
+
+  void reset() override {
+    weight = register_parameter(name_, parameter_options_.empty({dim_}));
+    if (!parameter_options_.draws()) return;
+    torch::NoGradGuard no_grad;
+    weight.fill_(1);
+  }
+
+  at::Tensor forward(const at::Tensor& x) const {
+    const auto y = x.to(at::kFloat);
+    const auto inverse = (y.square().mean(-1, true) + eps_).rsqrt();
+    return observed(*this, (y * inverse).to(weight.scalar_type()) * weight);
+  }
+
+  at::Tensor weight;  ///< [dim]
+
+ private:
+  std::int64_t dim_;
+  double eps_;
+  std::string name_;
+  ParameterOptions parameter_options_;
+};
+TORCH_MODULE(RMSNorm);
 
 /// Normalisation over groups of channels and all positions. forward: x [B, channels, *] -> same.
 class GroupNormImpl : public torch::nn::Cloneable<GroupNormImpl> {

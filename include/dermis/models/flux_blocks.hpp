@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dermis/layers/linear.hpp"
+#include "dermis/layers/norm.hpp"
 #include "dermis/layers/rotary.hpp"
 #include "dermis/layers/scaled_dot_product.hpp"
 #include "dermis/models/flux_options.hpp"
@@ -63,34 +64,6 @@ class FluxMlpImpl : public torch::nn::Cloneable<FluxMlpImpl> {
 };
 TORCH_MODULE(FluxMlp);
 
-/// x / sqrt(mean(x^2) + 1e-6) * scale over the last axis, in fp32. forward: x [*, dim] -> same.
-class FluxRMSNormImpl : public torch::nn::Cloneable<FluxRMSNormImpl> {
- public:
-  explicit FluxRMSNormImpl(std::int64_t dim, const ParameterOptions& parameters = {})
-      : dim_(dim), parameter_options_(parameters) {
-    reset();
-    parameter_options_ = parameter_options_.without_init();
-  }
-  void reset() override {
-    scale = register_parameter("scale", parameter_options_.empty({dim_}));
-    if (!parameter_options_.draws()) return;
-    torch::NoGradGuard no_grad;
-    scale.fill_(1);
-  }
-  at::Tensor forward(const at::Tensor& x) const {
-    const auto y = x.to(at::kFloat);
-    const auto inverse = (y.square().mean(-1, true) + 1e-6).rsqrt();
-    return (y * inverse).to(x.scalar_type()) * scale;
-  }
-
-  at::Tensor scale;  ///< [dim]
-
- private:
-  std::int64_t dim_;
-  ParameterOptions parameter_options_;
-};
-TORCH_MODULE(FluxRMSNorm);
-
 /// The norms of queries and keys, each over a head's channels.
 class FluxQKNormImpl : public torch::nn::Cloneable<FluxQKNormImpl> {
  public:
@@ -100,11 +73,12 @@ class FluxQKNormImpl : public torch::nn::Cloneable<FluxQKNormImpl> {
     parameter_options_ = parameter_options_.without_init();
   }
   void reset() override {
-    query_norm = register_module("query_norm", FluxRMSNorm(head_dim_, parameter_options_));
-    key_norm = register_module("key_norm", FluxRMSNorm(head_dim_, parameter_options_));
+    const auto norm = [this] { return RMSNorm(head_dim_, 1e-6, parameter_options_, "scale"); };
+    query_norm = register_module("query_norm", norm());
+    key_norm = register_module("key_norm", norm());
   }
 
-  FluxRMSNorm query_norm = nullptr, key_norm = nullptr;
+  RMSNorm query_norm = nullptr, key_norm = nullptr;
 
  private:
   std::int64_t head_dim_;

@@ -79,38 +79,6 @@ inline at::Tensor relative_buckets(const T5Options& o, std::int64_t length, at::
          at::where(distance < exact, distance, far.clamp_max(half - 1));
 }
 
-/// x / sqrt(mean(x^2) + eps) * weight over the last axis, in fp32; no mean is taken off and no bias
-/// added. forward: x [*, dim] -> same.
-class T5NormImpl : public torch::nn::Cloneable<T5NormImpl> {
- public:
-  T5NormImpl(std::int64_t dim, double eps, const ParameterOptions& parameters = {})
-      : dim_(dim), eps_(eps), parameter_options_(parameters) {
-    reset();
-    parameter_options_ = parameter_options_.without_init();
-  }
-
-  void reset() override {
-    weight = register_parameter("weight", parameter_options_.empty({dim_}));
-    if (!parameter_options_.draws()) return;
-    torch::NoGradGuard no_grad;
-    weight.fill_(1);
-  }
-
-  at::Tensor forward(const at::Tensor& x) const {
-    const auto y = x.to(at::kFloat);
-    const auto inverse = (y.square().mean(-1, true) + eps_).rsqrt();
-    return observed(*this, (y * inverse).to(weight.scalar_type()) * weight);
-  }
-
-  at::Tensor weight;  ///< [dim]
-
- private:
-  std::int64_t dim_;
-  double eps_;
-  ParameterOptions parameter_options_;
-};
-TORCH_MODULE(T5Norm);
-
 /// softmax(q k^T + bias) v, not divided by sqrt(d): T5's first values make up for it.
 /// forward: x [B, L, D], bias [1 or B, heads, L, L] -> [B, L, D].
 class T5AttentionImpl : public torch::nn::Cloneable<T5AttentionImpl> {
@@ -196,9 +164,9 @@ class T5BlockImpl : public torch::nn::Cloneable<T5BlockImpl> {
   }
 
   void reset() override {
-    norm1 = register_module("norm1", T5Norm(options_.dim, options_.norm_eps, parameter_options_));
+    norm1 = register_module("norm1", RMSNorm(options_.dim, options_.norm_eps, parameter_options_));
     attn = register_module("attn", T5Attention(options_, parameter_options_));
-    norm2 = register_module("norm2", T5Norm(options_.dim, options_.norm_eps, parameter_options_));
+    norm2 = register_module("norm2", RMSNorm(options_.dim, options_.norm_eps, parameter_options_));
     mlp = register_module("mlp", T5Mlp(options_, parameter_options_));
   }
 
@@ -207,7 +175,7 @@ class T5BlockImpl : public torch::nn::Cloneable<T5BlockImpl> {
     return observed(*this, y + mlp->forward(norm2->forward(y)));
   }
 
-  T5Norm norm1{nullptr}, norm2{nullptr};
+  RMSNorm norm1{nullptr}, norm2{nullptr};
   T5Attention attn{nullptr};
   T5Mlp mlp{nullptr};
 
@@ -236,7 +204,7 @@ class T5EncoderImpl : public torch::nn::Cloneable<T5EncoderImpl> {
     blocks = register_module("blocks", torch::nn::ModuleList());
     for (std::int64_t i = 0; i < options.depth; ++i)
       blocks->push_back(T5Block(options, parameter_options_));
-    norm = register_module("norm", T5Norm(options.dim, options.norm_eps, parameter_options_));
+    norm = register_module("norm", RMSNorm(options.dim, options.norm_eps, parameter_options_));
   }
 
   /// What the attention of every block adds for relative positions: [1, heads, L, L].
@@ -273,7 +241,7 @@ class T5EncoderImpl : public torch::nn::Cloneable<T5EncoderImpl> {
   T5Options options;
   Embedding token_embed{nullptr}, relative_bias{nullptr};
   torch::nn::ModuleList blocks{nullptr};
-  T5Norm norm{nullptr};
+  RMSNorm norm{nullptr};
 
  private:
   static double lowest(at::ScalarType type) {
