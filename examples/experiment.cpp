@@ -36,14 +36,7 @@ int main(int argc, char** argv) {
     const auto results =
         run_experiment(experiment, preset, parts, seeds, context,
                        [&](PixelSet images) { return program.recompressed(images, parts); });
-    write_experiment(context.out, results);
-    std::string lines;
-    for (const auto& arm : experiment.arms)
-      lines += arm.name + ": " + percent(results.balanced_accuracy(arm.name)) + "\n";
-    for (const auto& pair : experiment.comparisons)
-      lines += pair.first + " less " + pair.second + ": " +
-               percent(results.difference(pair.first, pair.second)) + "\n";
-    program.print(Json::read(context.out / "experiment.json"),
-                  lines + "report: " + (context.out / "report.html").string());
+    const auto found = write_experiment(context.out, results);
+    program.print(found, summary(found) + "report: " + (context.out / "report.html").string());
   });
 }

@@ -44,6 +44,14 @@ Json to_json(const Interval& interval) {
   return Json::object({{"mean", interval.mean}, {"lo", interval.lo}, {"hi", interval.hi}});
 }
 
+Interval interval_from_json(const Json& json) {
+  const auto value = [&](const char* key) {
+    const auto& found = json.at(key);
+    return found.is_null() ? std::nan("") : found.get<double>();
+  };
+  return {value("mean"), value("lo"), value("hi")};
+}
+
 Interval percentile_interval(double mean, std::vector<double> values, double level) {
   check_level(level);
   values.erase(std::remove_if(values.begin(), values.end(), [](double v) { return std::isnan(v); }),

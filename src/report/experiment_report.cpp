@@ -190,8 +190,8 @@ void add_sweeps(HtmlReport& page, const ExperimentResults& r, const Intervals& i
 /// "0.133 (0.070 to 0.210)" of an interval in JSON; "-" where there is none.
 std::string interval_text(const Json& json, const char* pattern, double scale) {
   if (!json.is_object()) return "-";
-  const auto part = [&](const char* key) { return scale * json.at(key).get<double>(); };
-  return format(pattern, part("mean"), part("lo"), part("hi"));
+  const auto found = interval_from_json(json);
+  return format(pattern, scale * found.mean, scale * found.lo, scale * found.hi);
 }
 
 void add_generation(HtmlReport& page, const ExperimentResults& r) {
@@ -219,7 +219,7 @@ void add_generation(HtmlReport& page, const ExperimentResults& r) {
 
 }  // namespace
 
-void write_experiment(const std::filesystem::path& out, const ExperimentResults& r) {
+Json write_experiment(const std::filesystem::path& out, const ExperimentResults& r) {
   const Intervals intervals(r);
   std::string seeds;
   for (const auto seed : r.seeds) seeds += text(seeds.empty() ? "" : ", ", seed);
@@ -238,7 +238,19 @@ void write_experiment(const std::filesystem::path& out, const ExperimentResults&
     page.code(arm.name + ": " + options_to_json(arm).dump());
   page.code(options_to_json(r.recipe).dump(2));
   page.write(out / "report.html");
-  write_atomically(out / "experiment.json", experiment_json(r, intervals).dump(2) + "\n");
+  auto json = experiment_json(r, intervals);
+  write_atomically(out / "experiment.json", json.dump(2) + "\n");
+  return json;
+}
+
+std::string summary(const Json& experiment) {
+  std::string lines;
+  for (const auto& [name, arm] : experiment.at("arms").items())
+    lines += name + ": " + percent(interval_from_json(arm.at("balanced_accuracy"))) + "\n";
+  for (const auto& pair : experiment.at("comparisons").elements())
+    lines += pair.at("first").get<std::string>() + " less " + pair.at("second").get<std::string>() +
+             ": " + detail::points(interval_from_json(pair.at("difference"))) + " points\n";
+  return lines;
 }
 
 }  // namespace dermis

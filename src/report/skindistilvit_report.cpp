@@ -34,13 +34,8 @@ Series published_series(const Published& curve) {
   return series;
 }
 
-Interval interval(const Json& found) {
-  return {found.at("mean").get<double>(), found.at("lo").get<double>(),
-          found.at("hi").get<double>()};
-}
-
 Interval interval_of(const Json& figures) {
-  return interval(figures.at("balanced_accuracy"));
+  return interval_from_json(figures.at("balanced_accuracy"));
 }
 
 std::string share(const Json& figures, const char* key) {
@@ -95,7 +90,7 @@ void add_student(HtmlReport& page, const Json& json) {
       rows.push_back(cells("student, " + name, figures));
   page.heading("Teacher and student");
   for (const auto& [name, found] : json.at("baselines").items())
-    rows.push_back({name, "-", percent(interval(found))});
+    rows.push_back({name, "-", percent(interval_from_json(found))});
   for (auto& row : rows) row.resize(columns.size(), "-");
   if (json.contains("retention"))
     page.key_figures({{"balanced accuracy kept", share(json, "retention")},
@@ -108,7 +103,7 @@ void add_student(HtmlReport& page, const Json& json) {
   std::vector<std::vector<std::string>> pairs;
   for (const auto& pair : json.at("differences").elements()) {
     pairs.push_back({pair.at("first").get<std::string>(), text(pair.at("depth").get<int>()),
-                     detail::points(interval(pair.at("difference")))});
+                     detail::points(interval_from_json(pair.at("difference")))});
   }
   page.table({"at the student's depth", "depth", "less the student, points"}, pairs,
              "Differences in balanced accuracy, paired by lesion and seed, 95 %.");

@@ -22,6 +22,8 @@ struct Interval {
 
 /// mean, lo, hi.
 Json to_json(const Interval& interval);
+/// The interval in such an object; null is NaN. Other keys are not looked at.
+Interval interval_from_json(const Json& json);
 
 struct BootstrapOptions {
   std::int64_t resamples = 1000;

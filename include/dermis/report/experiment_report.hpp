@@ -3,6 +3,7 @@
 /// What an experiment found, as JSON and as one HTML page.
 
 #include <filesystem>
+#include <string>
 
 #include "dermis/experiment/arms.hpp"
 
@@ -13,6 +14,10 @@ namespace dermis {
 /// macro_auc, recall{<class>}, image_passes, generation [by seed]}}, comparisons [{first, second,
 /// difference{mean, lo, hi, by_seed}}], sweeps [{title, setting, points [{value, arm, mean, lo,
 /// hi}]}], recipe. Means are over the seeds, intervals (95 %) over lesions and seeds.
-void write_experiment(const std::filesystem::path& out, const ExperimentResults& results);
+/// \return the JSON
+Json write_experiment(const std::filesystem::path& out, const ExperimentResults& results);
+
+/// The figures a reader looks for first, from that JSON: a line an arm and a comparison.
+std::string summary(const Json& experiment);
 
 }  // namespace dermis
