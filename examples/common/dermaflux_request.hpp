@@ -16,7 +16,7 @@ struct Request {
   std::string prompt, negative;
   std::int64_t count = 1, steps = 0;
   double guidance = 0, adapter_weight = 1;
-  bool streamed = false;
+  bool streamed = false, fp32 = false;
 };
 
 inline DermafluxRecipe recipe_of(const Program& program) {
@@ -61,9 +61,10 @@ inline PromptedGenerator generator_of(const Program& program, const Request& req
     FluxSamplingOptions sampling{.steps = request.steps > 0 ? request.steps : 20};
     if (request.guidance > 0) sampling.guidance = request.guidance;
     if (!request.negative.empty()) sampling.true_guidance = sampling.guidance;
-    return published_flux(files_of(request), prompts,
-                          program.image_size > 0 ? program.image_size : 512, sampling,
-                          {.device = at::Device(program.device)}, request.negative);
+    return published_flux(
+        files_of(request), prompts, program.image_size > 0 ? program.image_size : 512, sampling,
+        {.device = at::Device(program.device), .dtype = request.fp32 ? at::kFloat : at::kBFloat16},
+        request.negative);
   }
   check_argument(!request.model.empty(), "[dermaflux] expected --model DIR or --flux FILE");
   auto model = load_text_to_image(request.model, at::Device(program.device));
@@ -99,6 +100,7 @@ inline void add_options(Request& r, const std::vector<CLI::App*>& captioning,
   drawing->add_option("--adapter", r.adapter, "of kohya, PEFT or diffusers, or train's");
   drawing->add_option("--adapter-weight", r.adapter_weight, "1: as trained")->capture_default_str();
   drawing->add_flag("--stream", r.streamed, "read the transformer block by block");
+  drawing->add_flag("--fp32", r.fp32, "published weights in float32: twice the memory of bfloat16");
 }
 
 }  // namespace dermis

@@ -2,17 +2,21 @@
 /// The C++ half of round_trip_flux.py: `round_trip_flux OUT` writes a small Flux in
 /// black-forest-labs' layout (flux.safetensors), the same as a diffusers folder (transformer), an
 /// adapter of kohya (kohya.safetensors), and example.safetensors: inputs, and the latents that our
-/// sampler makes of them. The sampled model is the one in the files. Exit codes: 0 done, 1 an
-/// error, 2 wrong usage.
+/// sampler makes of them. The sampled model is the one in the files. The rest of a pipeline is
+/// there for `dermaflux generate`: vae, text encoders and tokenizers, and in example.safetensors
+/// the noise that the program starts from. Exit codes: 0 done, 1 an error, 2 wrong usage.
 
 #include <iostream>
 
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "dermis/core/file.hpp"
+#include "dermis/core/random.hpp"
 #include "dermis/diffusion/flux_sampling.hpp"
+#include "dermis/weights/diffusers_vae.hpp"
 #include "dermis/weights/lora.hpp"
 #include "dermis/weights/streamed_flux.hpp"
+#include "train/text_folders.hpp"
 
 namespace {
 
@@ -44,6 +48,39 @@ void write_files(const std::filesystem::path& out) {
   write_lora_kohya(out / "kohya.safetensors", collect_lora(*flux));
 }
 
+/// Autoencoder and text encoders that fit the transformer.
+void write_pipeline(const std::filesystem::path& out) {
+  const auto flux = flux_tiny();
+  auto t5 = test::small_t5();
+  t5.dim = flux.text_dim;
+  auto clip = test::small_clip();
+  clip.dim = flux.pooled_dim;
+  clip.positions = 77;
+  test::write_text_folders(out, t5, clip);
+  const KLVAE vae({.latent_channels = flux.in_channels / 4,
+                   .channels = {8, 16},
+                   .layers_per_block = 1,
+                   .norm_groups = 4,
+                   .use_quant_conv = false,
+                   .use_post_quant_conv = false,
+                   .scaling_factor = 0.3611,
+                   .shift_factor = 0.1159},
+                  ParameterOptions{.generator = generator(9)});
+  save_diffusers_vae(out / "vae", vae);
+}
+
+/// What `dermaflux generate --seed 3` starts from: [2, C, 16, 16].
+at::Tensor program_noise(std::int64_t channels) {
+  auto noise = at::empty({2, channels, 16, 16});
+  for (std::int64_t i = 0; i < 2; ++i) {
+    RandomStream stream(3, "prompt", 0, static_cast<std::uint64_t>(i));
+    auto* value = noise[i].data_ptr<float>();
+    for (std::int64_t k = 0; k < noise[i].numel(); ++k)
+      value[k] = static_cast<float>(stream.normal());
+  }
+  return noise;
+}
+
 void write_example(const std::filesystem::path& out) {
   StreamedFlux flux(out / "flux.safetensors");
   const auto& o = flux.options();
@@ -62,6 +99,7 @@ void write_example(const std::filesystem::path& out) {
                  {"negative_text", negative.text},
                  {"negative_pooled", negative.pooled},
                  {"noise", pack_latents(noise)},
+                 {"program_noise", pack_latents(program_noise(o.in_channels / 4))},
                  {"expected.guidance", sampled({.steps = 4})},
                  {"expected.true_guidance", sampled({.steps = 4, .true_guidance = 2})},
                  {"expected.heun", sampled({.steps = 4, .heun = true})}});
@@ -79,6 +117,7 @@ int main(int argc, char** argv) {
     const std::filesystem::path out = argv[1];
     make_directories(out);
     write_files(out);
+    write_pipeline(out);
     write_example(out);
   } catch (const std::exception& error) {
     std::cerr << "round_trip_flux: " << error.what() << '\n';

@@ -1,24 +1,29 @@
 #!/usr/bin/env python3
 """Our Flux with an adapter of kohya, sampled by us, against diffusers.
 
-    python round_trip_flux.py PROGRAM OUT
+    python round_trip_flux.py PROGRAM DERMAFLUX OUT
 
-PROGRAM is the built round_trip_flux; OUT is a folder to write into. diffusers loads the folder that we saved without a
+PROGRAM is the built round_trip_flux, DERMAFLUX the program; OUT is a folder to write into. diffusers loads the folder that we saved without a
 missing or unexpected tensor, reads the adapter with its own conversion, and samples with FluxPipeline; the latents must
-agree within |a - b| <= 1e-4 + 1e-4 |b|. What diffusers saves again must hold the same tensors bit for bit. Needs torch,
-diffusers and safetensors. Exit status 0: all agree, 1: something does not.
+agree within |a - b| <= 1e-4 + 1e-4 |b|. What diffusers saves again must hold the same tensors bit for bit. Last, `dermaflux generate`
+draws from the whole set of files (transformer, autoencoder, both text encoders with their tokenizers, adapter), and
+its pixels must be diffusers' within the same tolerance and rounding. Needs torch, diffusers, transformers and safetensors. Exit status 0: all agree, 1: something does not.
 """
 import pathlib
 import subprocess
 import sys
 
+import numpy
+import PIL.Image
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from diffusers.loaders.lora_conversion_utils import _convert_kohya_flux_lora_to_diffusers
 from safetensors.torch import load_file
+from transformers import CLIPTextModel, PreTrainedTokenizerFast, T5EncoderModel
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 SIZE = dict(height=32, width=48)
+PROMPTS = ["a melanoma, asymmetric about both axes", "a benign mole with blue-grey globules"]
 
 
 def merge(transformer, path):
@@ -32,14 +37,15 @@ def merge(transformer, path):
     return len(downs)
 
 
-def pipeline(transformer):
+def pipeline(transformer, vae=None, text_encoder=None, tokenizer=None, text_encoder_2=None, tokenizer_2=None):
     scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15)
-    return FluxPipeline(scheduler=scheduler, vae=None, text_encoder=None, tokenizer=None, text_encoder_2=None,
-                        tokenizer_2=None, transformer=transformer)
+    pipe = FluxPipeline(scheduler=scheduler, vae=vae, text_encoder=text_encoder, tokenizer=tokenizer,
+                        text_encoder_2=text_encoder_2, tokenizer_2=tokenizer_2, transformer=transformer)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def sampled(pipe, example, **more):
-    pipe.set_progress_bar_config(disable=True)
     return pipe(prompt_embeds=example["text"], pooled_prompt_embeds=example["pooled"], latents=example["noise"],
                 num_inference_steps=4, guidance_scale=3.5, output_type="latent", **SIZE, **more).images
 
@@ -63,8 +69,29 @@ def heun(transformer, example):
     return x
 
 
+def whole(transformer, folder):
+    """The whole pipeline; the transformer has its adapter merged."""
+    def tokenizer(name, **more):
+        return PreTrainedTokenizerFast(tokenizer_file=str(folder / name / "tokenizer.json"), **more)
+    parts = dict(local_files_only=True, torch_dtype=torch.float32)
+    return pipeline(transformer, AutoencoderKL.from_pretrained(folder / "vae", **parts),
+                    CLIPTextModel.from_pretrained(folder / "text_encoder", **parts),
+                    tokenizer("tokenizer", pad_token="<|endoftext|>", eos_token="<|endoftext|>", model_max_length=77),
+                    T5EncoderModel.from_pretrained(folder / "text_encoder_2", **parts),
+                    tokenizer("tokenizer_2", pad_token="<pad>", eos_token="</s>", model_max_length=512))
+
+
+def drawn_by(dermaflux, out):
+    """The images of `dermaflux generate`, [N, H, W, 3] of 0..255."""
+    (out / "prompts.txt").write_text("".join(prompt + "\n" for prompt in PROMPTS))
+    subprocess.run([dermaflux, "generate", "--flux", out / "flux.safetensors", "--ae", out / "vae", "--text", out,
+                    "--adapter", out / "kohya.safetensors", "--prompts", out / "prompts.txt", "--steps", "4", "--fp32",
+                    "--image-size", "32", "--seed", "3", "--out", out / "drawn"], check=True)
+    return numpy.stack([numpy.asarray(PIL.Image.open(p)) for p in sorted((out / "drawn").rglob("*.png"))])
+
+
 def main():
-    program, out = sys.argv[1], pathlib.Path(sys.argv[2])
+    program, dermaflux, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
     subprocess.run([program, out], check=True)
     example = load_file(out / "example.safetensors")
     transformer, report = FluxTransformer2DModel.from_pretrained(
@@ -92,6 +119,16 @@ def main():
             faults.append(f"'{name}' differs, {used:.3g} times the tolerance")
     if (answers["guidance"] - plain).abs().max() < 1e-2:
         faults.append("the adapter does not show")
+    with torch.no_grad():
+        theirs = whole(transformer, out)(prompt=PROMPTS, latents=example["program_noise"], num_inference_steps=4,
+                                         guidance_scale=3.5, height=32, width=32, output_type="np").images
+    ours = drawn_by(dermaflux, out)
+    off = float(numpy.abs(ours - 255 * theirs).max()) - 0.5  # levels beyond rounding
+    print(f"dermaflux generate: {ours.shape}, at most {max(off, 0):.4f} levels of 255 beyond rounding")
+    if ours.shape != theirs.shape or not off <= 255e-4:
+        faults.append(f"dermaflux generate differs by {off:.3g} levels beyond rounding")
+    if numpy.ptp(ours[0].astype(int) - ours[1]) < 8:
+        faults.append("both prompts give the same image")
     for fault in faults:
         print(fault, file=sys.stderr)
     sys.exit(1 if faults else 0)

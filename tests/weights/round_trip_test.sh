@@ -10,5 +10,5 @@ export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
 "$DERMIS_BUILD/tests/round_trip_vit" "$work/vit"
 "$python" "$here/round_trip_vit.py" "$work/vit"
 "$python" "$here/round_trip_diffusers.py" "$DERMIS_BUILD/tests/round_trip_diffusers" "$work/diffusers"
-"$python" "$here/round_trip_flux.py" "$DERMIS_BUILD/tests/round_trip_flux" "$work/flux"
+"$python" "$here/round_trip_flux.py" "$DERMIS_BUILD/tests/round_trip_flux" "$DERMIS_BIN/dermaflux" "$work/flux"
 echo "round trip: ok"
