@@ -6,11 +6,11 @@
 #include <iostream>
 
 #include "dermis/core/file.hpp"
+#include "dermis/edge/calibration.hpp"
 #include "dermis/edge/comparison.hpp"
 #include "dermis/edge/file.hpp"
 #include "dermis/edge/model.hpp"
 #include "dermis/edge/onnx.hpp"
-#include "dermis/metrics/calibration.hpp"
 #include "dermis/report/deploy_report.hpp"
 #include "program.hpp"
 
@@ -26,30 +26,9 @@ void copy_pixels(const PixelSet& set, const edge::Manifest& manifest, std::int64
   std::copy_n(pixels.const_data_ptr<float>(), pixels.numel(), to);
 }
 
-/// The temperature of every exit that fits the validation part best; 1 where none can be told.
-std::vector<double> fit_temperatures(edge::Model& model, const PixelSet& validation) {
-  const auto& n = model.manifest().network;
-  std::vector<Eigen::MatrixXd> logits(static_cast<std::size_t>(n.exits()),
-                                      Eigen::MatrixXd(validation.size(), n.num_classes));
-  std::vector<float> pixels(static_cast<std::size_t>(3 * n.image_size * n.image_size));
-  for (std::int64_t i = 0; i < validation.size(); ++i) {
-    copy_pixels(validation, model.manifest(), i, pixels.data());
-    const auto& values = model.logits(pixels.data());
-    for (std::int64_t exit = 0; exit < n.exits(); ++exit)
-      for (std::int64_t c = 0; c < n.num_classes; ++c)
-        logits[static_cast<std::size_t>(exit)](i, c) =
-            values[static_cast<std::size_t>(exit * n.num_classes + c)];
-  }
-  std::vector<double> temperatures;
-  for (std::size_t exit = 0; exit < logits.size(); ++exit) {
-    try {
-      temperatures.push_back(fit_temperature(logits[exit], labels_of(validation)));
-    } catch (const std::invalid_argument& error) {
-      std::cerr << "exit " << exit << " keeps temperature 1: " << error.what() << '\n';
-      temperatures.push_back(1);
-    }
-  }
-  return temperatures;
+edge::LabelledPixels labelled_pixels(const PixelSet& set, const edge::Manifest& manifest) {
+  return {set.size(), [&](std::int64_t index, float* to) { copy_pixels(set, manifest, index, to); },
+          labels_of(set), lesions_of(set)};
 }
 
 std::string line(const edge::Variant& v) {
@@ -73,7 +52,8 @@ int main(int argc, char** argv) {
   program.add_data_options();
   std::filesystem::path model_file;
   std::vector<std::string> precisions = {"fp32", "fp16", "int8"};
-  double abstain_below = 0, exit_confidence = 2;
+  double abstain_below = 0, exit_confidence = 0;
+  std::optional<double> exit_loss;
   bool onnx = false;
   int threads = 1;
   auto& app = program.app;
@@ -86,11 +66,13 @@ int main(int argc, char** argv) {
   app.add_option("--abstain-below", abstain_below,
                  "no answer where the largest probability is less")
       ->capture_default_str();
-  app.add_option(
-         "--exit-confidence", exit_confidence,
-         "of a student that answers at every depth: answer as soon as one is as sure; above "
-         "1: never early")
-      ->capture_default_str();
+  auto* fixed = app.add_option("--exit-confidence", exit_confidence,
+                               "of a student that answers at every depth: answer as soon as one "
+                               "is as sure; default: never early");
+  app.add_option("--exit-loss", exit_loss,
+                 "choose that confidence: the least that costs at most this much balanced accuracy "
+                 "on the validation part (0.01: one point)")
+      ->excludes(fixed);
   app.add_flag("--onnx", onnx, "also write ONNX files");
   app.add_option("--edge-threads", threads, "threads that are timed")->capture_default_str();
   app.add_option("--seed", program.seed, "of the split, as in training")->capture_default_str();
@@ -113,9 +95,13 @@ int main(int argc, char** argv) {
     check_runtime(parts.test.classes == manifest.classes, "[deploy] ", model_file.string(),
                   ": expected the classes of the data");
 
-    options.temperatures = fit_temperatures(first, parts.validation);
-    options.exit_confidences.assign(static_cast<std::size_t>(manifest.network.exits() - 1),
-                                    exit_confidence);
+    const auto exits =
+        edge::calibrate_exits(first, labelled_pixels(parts.validation, manifest), exit_loss);
+    for (const auto& remark : exits.remarks) std::cerr << remark << '\n';
+    options.temperatures = exits.temperatures;
+    options.exit_confidences = exits.confidences;
+    if (fixed->count() > 0)
+      options.exit_confidences.assign(exits.confidences.size(), exit_confidence);
     std::vector<std::filesystem::path> files;
     for (const auto& precision : precisions) {
       edge::from_name(options.precision, precision);
@@ -123,12 +109,10 @@ int main(int argc, char** argv) {
       edge::export_model(model_file, files.back(), options);
       if (onnx) edge::write_onnx(files.back(), file_of(precision, ".onnx"));
     }
-    const edge::TestImages images{
-        parts.test.size(),
-        [&](std::int64_t i, float* to) { copy_pixels(parts.test, manifest, i, to); },
-        labels_of(parts.test), lesions_of(parts.test)};
+    const auto images = labelled_pixels(parts.test, manifest);
     const auto variants = edge::compare(files, images, {.threads = threads});
     const auto figures = Json::object({{"temperatures", options.temperatures},
+                                       {"exit_confidences", options.exit_confidences},
                                        {"images", images.count},
                                        {"files", edge::to_json(variants, manifest.classes)}});
     write_atomically(program.out / "deploy.json", figures.dump(2) + "\n");

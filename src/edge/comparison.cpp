@@ -13,7 +13,7 @@
 namespace dermis::edge {
 namespace {
 
-void check(const std::vector<std::filesystem::path>& files, const TestImages& images) {
+void check(const std::vector<std::filesystem::path>& files, const LabelledPixels& images) {
   check_argument(!files.empty(), "[deploy] expected at least one file, got none");
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(images.count, 0));
   check_argument(count > 0 && images.labels.size() == count && images.lesions.size() == count,
@@ -23,7 +23,7 @@ void check(const std::vector<std::filesystem::path>& files, const TestImages& im
 }
 
 /// Probabilities, times and exits of one file.
-Variant run(Model& model, const std::filesystem::path& file, const TestImages& images) {
+Variant run(Model& model, const std::filesystem::path& file, const LabelledPixels& images) {
   const Manifest& m = model.manifest();
   Variant v;
   v.file = file;
@@ -65,7 +65,7 @@ double recall_of(int label, const std::vector<int>& labels, const std::vector<in
 }
 
 /// Everything that follows from the probabilities.
-void judge(Variant& v, const std::vector<int>& first, const TestImages& images,
+void judge(Variant& v, const std::vector<int>& first, const LabelledPixels& images,
            const BootstrapOptions& bootstrap) {
   const auto found = predict_labels(v.probabilities);
   const auto classes = static_cast<int>(v.probabilities.cols());
@@ -90,7 +90,7 @@ void judge(Variant& v, const std::vector<int>& first, const TestImages& images,
 }  // namespace
 
 std::vector<Variant> compare(const std::vector<std::filesystem::path>& files,
-                             const TestImages& images, const ComparisonOptions& options) {
+                             const LabelledPixels& images, const ComparisonOptions& options) {
   check(files, images);
   std::vector<Variant> variants;
   std::vector<std::string> classes;

@@ -98,4 +98,18 @@ std::vector<double> exit_thresholds() {
   return thresholds;
 }
 
+double least_exit_threshold(const ProbabilitiesByDepth& by_depth, const std::vector<int>& labels,
+                            double allowed_loss, const std::vector<double>& thresholds) {
+  check_argument(allowed_loss >= 0, "[early exit] expected an allowed loss of at least 0, got ",
+                 allowed_loss);
+  const auto curve = early_exit_curve(by_depth, labels, thresholds);
+  const double wanted = balanced_accuracy(labels, predict_labels(by_depth.back())) - allowed_loss;
+  double least = kNeverEarly;
+  for (auto point = curve.rbegin(); point != curve.rend(); ++point) {
+    if (point->balanced_accuracy < wanted) break;
+    least = point->threshold;
+  }
+  return least;
+}
+
 }  // namespace dermis

@@ -30,7 +30,7 @@ struct Fixture {
   test::CheckpointOptions options = test::student_of_every_depth();
   test::ScratchFolder folder;
   std::vector<std::filesystem::path> files;
-  TestImages images;
+  LabelledPixels images;
 };
 
 TEST_CASE("Files are compared in pairs, on the same images") {

@@ -68,6 +68,19 @@ TEST_CASE("early exit: thresholds rise from 0, where all leave first, to 1") {
   CHECK(random_exit({0.2, 0.6}, 2) == 0.6);
 }
 
+TEST_CASE("early exit: the least threshold that costs no more than is allowed") {
+  // Right at the last depth; at the first one wrong and 0.6 sure, or right and 0.9 sure.
+  Eigen::MatrixXd first(2, 2), last(2, 2);
+  first << 0.4, 0.6, 0.1, 0.9;
+  last << 0.8, 0.2, 0.1, 0.9;
+  const ProbabilitiesByDepth by_depth{first, last};
+  CHECK(least_exit_threshold(by_depth, {0, 1}, 0, {0, 0.5, 0.7, 0.8, 1}) == 0.7);
+  CHECK(least_exit_threshold(by_depth, {0, 1}, 0.49, {0, 0.5, 0.7, 0.8, 1}) == 0.7);
+  CHECK(least_exit_threshold(by_depth, {0, 1}, 0.5, {0, 0.5, 0.7, 0.8, 1}) == 0);
+  CHECK(least_exit_threshold(by_depth, {0, 1}, 0, {0, 0.5}) == kNeverEarly);
+  CHECK_THROWS_WITH(least_exit_threshold(by_depth, {0, 1}, -0.1), Contains("at least 0, got -0.1"));
+}
+
 TEST_CASE("early exit: what cannot be is one clear error") {
   CHECK_THROWS_WITH(exit_depths({}, 0.5), Contains("at least 1 depth"));
   auto ragged = example();

@@ -5,24 +5,15 @@
 #include <Eigen/Core>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "dermis/core/json.hpp"
+#include "dermis/edge/labelled_pixels.hpp"
 #include "dermis/edge/manifest.hpp"
 #include "dermis/metrics/bootstrap.hpp"
 
 namespace dermis::edge {
-
-/// Images that no weight, temperature or threshold was chosen on.
-struct TestImages {
-  std::int64_t count = 0;
-  /// Writes the normalised pixels [3, S, S] of an image.
-  std::function<void(std::int64_t index, float* pixels)> pixels;
-  std::vector<int> labels;
-  std::vector<std::string> lesions;  ///< see bootstrap_interval
-};
 
 /// One file's figures. Differences are those to the first file, in pairs: by lesion, on the same
 /// images.
@@ -45,11 +36,12 @@ struct ComparisonOptions {
   BootstrapOptions bootstrap;
 };
 
-/// Runs each file on every image.
+/// Runs each file on every image. No weight, temperature or threshold may have been chosen on
+/// them.
 /// \throws std::invalid_argument without files or images, or where labels or lesions do not fit;
 ///         std::runtime_error as Model, and where files know other classes or sizes
 std::vector<Variant> compare(const std::vector<std::filesystem::path>& files,
-                             const TestImages& images, const ComparisonOptions& options = {});
+                             const LabelledPixels& images, const ComparisonOptions& options = {});
 
 /// An array of objects, without the probabilities.
 Json to_json(const std::vector<Variant>& variants, const std::vector<std::string>& classes);

@@ -48,4 +48,15 @@ std::vector<ExitPoint> early_exit_curve(const ProbabilitiesByDepth& by_depth,
 /// 0, 0.05 .. 0.95, then 0.97, 0.99 and 1.
 std::vector<double> exit_thresholds();
 
+/// A threshold above every probability: no image leaves early.
+inline constexpr double kNeverEarly = 2;
+
+/// The least of `thresholds` (rising) from which on balanced accuracy is at most `allowed_loss`
+/// (0.01: one point) below that of the last depth; kNeverEarly if there is none. Choose it on
+/// validation images, never on those to be judged.
+/// \throws std::invalid_argument for an allowed_loss below 0, and as early_exit_curve
+double least_exit_threshold(const ProbabilitiesByDepth& by_depth, const std::vector<int>& labels,
+                            double allowed_loss,
+                            const std::vector<double>& thresholds = exit_thresholds());
+
 }  // namespace dermis
