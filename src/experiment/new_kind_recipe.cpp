@@ -23,7 +23,7 @@ NewKindRecipe new_kind_recipe(const std::string& preset) {
                      .warmup_steps = 100,
                      .weight_decay = 0.01,
                      .ema_decay = 0.998};
-  r.adapter.training = {.steps = 600,
+  r.adapter.training = {.steps = 2000,
                         .batch_size = 16,
                         .learning_rate = 1e-3,
                         .warmup_steps = 30,

@@ -2,6 +2,7 @@
 /// replay FOLDER: gives the files of a corpus to a fuzzer's target, whole, cut short and with bytes
 /// changed. Needs neither clang nor sanitizers: what is looked for ends the process by itself.
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -11,6 +12,11 @@
 #include "dermis/core/random.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+/// libFuzzer's own; targets with a mutator of theirs name it, a replay never calls it.
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t*, std::size_t size, std::size_t) {
+  return size;
+}
 
 namespace {
 

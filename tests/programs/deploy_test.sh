@@ -23,6 +23,6 @@ cut -d: -f1 "$scratch/expected" | xargs -d '\n' edge_cli "$scratch/phone/classif
 cut -d' ' -f1,2 "$scratch/said" | diff - "$scratch/expected" || fail "edge_cli and predict disagree"
 has "$scratch/said" '(not sure)'
 
-expect 2 "--exit-loss excludes --exit-confidence" deploy --model "$model" "${data[@]}" --exit-loss 0.1 --exit-confidence 0.5 --out "$scratch/phone"
+expect 2 "--exit-confidence excludes --exit-loss" deploy --model "$model" "${data[@]}" --exit-loss 0.1 --exit-confidence 0.5 --out "$scratch/phone"
 expect 1 "expected precision fp32, fp16 or int8, got 'int3'" deploy --model "$model" "${data[@]}" --precision int3 --out "$scratch/phone"
 expect 1 "expected an edge file" edge_cli "$model" "$scratch/photos"

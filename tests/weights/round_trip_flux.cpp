@@ -57,14 +57,14 @@ void write_pipeline(const std::filesystem::path& out) {
   clip.dim = flux.pooled_dim;
   clip.positions = 77;
   test::write_text_folders(out, t5, clip);
-  const KLVAE vae({.latent_channels = flux.in_channels / 4,
-                   .channels = {8, 16},
-                   .layers_per_block = 1,
-                   .norm_groups = 4,
-                   .use_quant_conv = false,
-                   .use_post_quant_conv = false,
-                   .scaling_factor = 0.3611,
-                   .shift_factor = 0.1159},
+  const KLVAE vae(KLVAEOptions{.latent_channels = flux.in_channels / 4,
+                               .channels = {8, 16},
+                               .layers_per_block = 1,
+                               .norm_groups = 4,
+                               .use_quant_conv = false,
+                               .use_post_quant_conv = false,
+                               .scaling_factor = 0.3611,
+                               .shift_factor = 0.1159},
                   ParameterOptions{.generator = generator(9)});
   save_diffusers_vae(out / "vae", vae);
 }

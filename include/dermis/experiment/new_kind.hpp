@@ -52,7 +52,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("judge", o.judge);
 }
 
-/// demo: about 45 minutes on two cores, the phantom. std::invalid_argument for another name.
+/// demo: about half an hour on two cores, the phantom. std::invalid_argument for another name.
 NewKindRecipe new_kind_recipe(const std::string& preset);
 /// Checks what can be known before training.
 void validate(const NewKindRecipe& recipe);
