@@ -41,13 +41,13 @@ std::vector<GalleryRow> pictures(const NewKindResults& results, const PixelSet& 
 
 std::vector<std::string> columns(const NewKindResults& results) {
   std::vector<std::string> names(kPictures, "real");
-  for (const auto& model : results.models) names.insert(names.end(), kPictures, model.model);
+  for (const auto& model : results.models)  // "replay" is as wide as a picture
+    names.insert(names.end(), kPictures, model.model.substr(model.model.find('_') + 1));
   return names;
 }
 
 std::string distance(const Interval& d) {
-  if (std::isnan(d.mean)) return "-";
-  return format("%.3f (%.3f to %.3f)", d.mean, d.lo, d.hi);
+  return std::isnan(d.mean) ? "-" : format("%.2f", d.mean);
 }
 
 void add_table(HtmlReport& page, const NewKindResults& results) {
@@ -57,19 +57,18 @@ void add_table(HtmlReport& page, const NewKindResults& results) {
     rows.push_back({model.model, base ? "" : points(model.learned), base ? "" : points(model.kept),
                     format("%.3f", model.drift)});
   }
-  page.table({"model", "new kind recognised, points more than the base",
-              "old kinds recognised, points more than the base", "change of old kinds' pixels"},
-             rows,
-             text("Paired by noise, 95 % intervals over images. Change: root mean square, of "
+  page.table({"model", "new kind, points", "old kinds, points", "pixels changed"}, rows,
+             text("Recognised, in points more than of the base's images from the same noise, 95 % "
+                  "intervals over images. Changed: root mean square of the old kinds' pixels, of "
                   "values in 0..1; between two images of one kind it is ",
                   format("%.3f", results.chance_drift), "."));
 }
 
 void add_kinds(HtmlReport& page, const NewKindResults& results) {
-  std::vector<std::string> heads{"kind", "real test images recognised"};
+  std::vector<std::string> heads{"kind", "real test"};
   for (const auto& model : results.models) {
-    heads.push_back(model.model + ": recognised");
-    heads.push_back(model.model + ": KID");
+    heads.push_back(model.model);
+    heads.push_back("KID");
   }
   std::vector<std::vector<std::string>> rows;
   for (std::size_t c = 0; c < results.classes.size(); ++c) {
@@ -79,9 +78,10 @@ void add_kinds(HtmlReport& page, const NewKindResults& results) {
       rows.back().push_back(distance(model.distance[c]));
     }
   }
-  page.table(heads, rows,
-             "By a classifier trained on real images of all kinds; KID to real test images in its "
-             "features.");
+  page.table(
+      heads, rows,
+      "Recognised by a classifier trained on real images of all kinds; KID to real test images "
+      "in its features (intervals in new_kind.json).");
 }
 
 }  // namespace
@@ -100,9 +100,8 @@ void write_new_kind(const std::filesystem::path& out, const NewKindResults& resu
       .heading("Learned and kept");
   add_table(page, results);
   add_kinds(page, results);
-  page.heading("Images").gallery(columns(results), rows,
-                                 "Drawn images of one row and number start from the same noise.",
-                                 test.images.size(2) < 128 ? 1.5 : 1);
+  page.heading("Images").gallery(
+      columns(results), rows, "Drawn images of one row and number start from the same noise.", 1);
   page.write(out / "new_kind.html");
 
   std::vector<Image> all;
