@@ -12,6 +12,7 @@
 #include "dermis/io/csv.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/version.hpp"
+#include "take_over.hpp"
 
 namespace dermis {
 namespace {
@@ -42,19 +43,6 @@ std::filesystem::path path_of(const std::filesystem::path& directory, const Imag
   return directory / request.class_name /
          ("prompted_" + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') + digits +
           ".png");
-}
-
-/// Whether the file is the image that would carry `mark`; then its pixels go into `into`.
-bool take_over(const std::filesystem::path& file, const Provenance& mark, at::Tensor into) {
-  try {
-    if (!std::filesystem::exists(file) || read_provenance(file) != mark) return false;
-    const auto pixels = to_tensor(read_image(file));
-    if (pixels.sizes() != into.sizes()) return false;
-    into.copy_(pixels);
-    return true;
-  } catch (const std::runtime_error&) {  // cut off, or damaged: it is drawn again
-    return false;
-  }
 }
 
 Provenance mark_of(const PromptedGenerator& generator, const ImageRequest& request,
@@ -148,8 +136,9 @@ PixelSet draw_images(const PromptedGenerator& generator, const std::vector<Image
     std::filesystem::remove(directory / "captions.csv");  // written last: an unfinished folder
                                                           // is not taken for a whole one
     for (std::size_t i = 0; i < requests.size(); ++i)
-      here[i] = take_over(path_of(directory, requests[i]), mark_of(generator, requests[i], seed),
-                          set.images[static_cast<std::int64_t>(i)]);
+      here[i] =
+          detail::take_over(path_of(directory, requests[i]), mark_of(generator, requests[i], seed),
+                            set.images[static_cast<std::int64_t>(i)]);
   }
   std::unique_ptr<Progress> bar;
   if (progress) bar = std::make_unique<Progress>("draw", set.size(), "image");

@@ -12,6 +12,7 @@
 #include "dermis/io/tensors.hpp"
 #include "dermis/version.hpp"
 #include "synthesis_batches.hpp"
+#include "take_over.hpp"
 
 namespace dermis {
 
@@ -46,19 +47,6 @@ Provenance provenance_of(const Generator& generator, std::uint64_t seed) {
 }
 
 namespace {
-
-/// Whether the file is the image that would carry `mark`; then its pixels go into `into`.
-bool take_over(const std::filesystem::path& file, const Provenance& mark, at::Tensor into) {
-  try {
-    if (!std::filesystem::exists(file) || read_provenance(file) != mark) return false;
-    const auto pixels = to_tensor(read_image(file));
-    if (pixels.sizes() != into.sizes()) return false;
-    into.copy_(pixels);
-    return true;
-  } catch (const std::runtime_error&) {  // cut off, or damaged: it is drawn again
-    return false;
-  }
-}
 
 Json plan_json(const Generator& generator, const std::vector<std::int64_t>& plan,
                const Provenance& mark) {
@@ -126,9 +114,9 @@ PixelSet synthesize(const Generator& generator, const std::vector<std::int64_t>&
     for (std::size_t i = 0; i < images.size(); ++i) {
       const auto into = set.images[static_cast<std::int64_t>(i)];
       const auto aside = detail::quarantined_path(directory, class_of(i), images[i].number);
-      here[i] = take_over(aside, mark_of(i), into);
+      here[i] = detail::take_over(aside, mark_of(i), into);
       if (here[i]) continue;
-      here[i] = take_over(path_of(i), mark_of(i), into);
+      here[i] = detail::take_over(path_of(i), mark_of(i), into);
       kept.push_back(static_cast<std::int64_t>(i));
     }
     // Written last, so that an unfinished folder is not taken for a whole one.
