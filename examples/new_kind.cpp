@@ -2,9 +2,9 @@
 /// Low-rank adapters teach a trained flow a lesion kind that it has not seen: what they learn and
 /// what they forget.
 
+#include "adjusted_recipe.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/new_kind_report.hpp"
-#include "program.hpp"
 
 using namespace dermis;
 
@@ -21,14 +21,7 @@ int main(int argc, char** argv) {
   std::string kind = "VASC";
   program.app.add_option("--kind", kind, "the kind that is held out, then learned")
       ->capture_default_str();
-  const auto recipe_of = [&] {
-    auto recipe = new_kind_recipe(program.preset);
-    if (!program.config.empty())
-      options_from_json(recipe, Json::read(program.config), program.config.string());
-    if (program.image_size > 0) recipe.data.image_size = program.image_size;
-    validate(recipe);
-    return recipe;
-  };
+  const auto recipe_of = [&] { return adjusted(program, new_kind_recipe(program.preset)); };
   program.run_plan = [&](std::int64_t classes) {
     const auto recipe = recipe_of();
     return Program::RunPlan{recipe.data.image_size, plan(recipe, classes)};

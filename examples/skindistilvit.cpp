@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "adjusted_recipe.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/skindistilvit_report.hpp"
-#include "program.hpp"
 
 using namespace dermis;
 
@@ -31,12 +31,7 @@ std::vector<Stage> stages(const std::string& name) {
 }
 
 SkinDistilViTRecipe recipe_of(const Program& program, const Request& request) {
-  auto recipe = skindistilvit_recipe(program.preset, request.variant);
-  if (!program.config.empty())
-    options_from_json(recipe, Json::read(program.config), program.config.string());
-  if (program.image_size > 0) recipe.data.image_size = program.image_size;
-  validate(recipe);
-  return recipe;
+  return adjusted(program, skindistilvit_recipe(program.preset, request.variant));
 }
 
 std::string table(const SkinDistilViTResults& results) {

@@ -2,9 +2,9 @@
 /// \file
 /// What `dermaflux` is asked for, and the captions and generators that follow from it.
 
+#include "adjusted_recipe.hpp"
 #include "dermis/data/caption_files.hpp"
 #include "dermis/experiment/dermaflux.hpp"
-#include "program.hpp"
 
 namespace dermis {
 
@@ -20,12 +20,7 @@ struct Request {
 };
 
 inline DermafluxRecipe recipe_of(const Program& program) {
-  auto recipe = dermaflux_recipe(program.preset);
-  if (!program.config.empty())
-    options_from_json(recipe, Json::read(program.config), program.config.string());
-  if (program.image_size > 0) recipe.data.image_size = program.image_size;
-  validate(recipe);
-  return recipe;
+  return adjusted(program, dermaflux_recipe(program.preset));
 }
 
 inline Phantom phantom_of(const Program& program, const DermafluxRecipe& recipe) {
