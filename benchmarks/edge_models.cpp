@@ -1,11 +1,13 @@
 // edge_models FOLDER: the students that benchmarks/peers/edge.py measures, with drawn weights, as
-// edge and ONNX files of each precision.
+// edge and ONNX files of each precision, and a photograph of ISIC's usual size.
+#include <cmath>
 #include <cstdio>
 #include <exception>
 
 #include "dermis/core/file.hpp"
 #include "dermis/edge/file.hpp"
 #include "dermis/edge/onnx.hpp"
+#include "dermis/io/image.hpp"
 #include "edge/checkpoint.hpp"
 
 namespace {
@@ -30,6 +32,17 @@ void write(const std::filesystem::path& folder, const std::string& name, std::in
   std::filesystem::remove(checkpoint);
 }
 
+/// 600 x 450 pixels of slow waves.
+std::string photo() {
+  Image image = make_image(600, 450);
+  for (std::int64_t y = 0; y < image.height; ++y)
+    for (std::int64_t x = 0; x < image.width; ++x)
+      for (int c = 0; c < 3; ++c)
+        image.pixel(x, y)[c] =
+            static_cast<std::uint8_t>(128 + 80 * std::sin(0.02 * static_cast<double>(x + c * y)));
+  return encode_jpeg(image);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,6 +53,7 @@ int main(int argc, char** argv) {
   try {
     const std::filesystem::path folder = argv[1];
     make_directories(folder);
+    write_atomically(folder / "photo.jpg", photo());
     write(folder, "student_vits6_b1", 384, 6, 6);     // ViT-S/16 at 224, half its blocks
     write(folder, "student_vitb16_b1", 768, 12, 12);  // ViT-B/16 at 224
   } catch (const std::exception& error) {

@@ -28,6 +28,15 @@ void jpeg224_1thread(benchmark::State& state) {
 }
 BENCHMARK(jpeg224_1thread)->Unit(benchmark::kMillisecond);
 
+/// A telephone's photograph of 4000 x 3000 pixels, made a square, resized to 224.
+void photo224_1thread(benchmark::State& state) {
+  const Image photo =
+      resize(Phantom(PhantomOptions{}).render(PhantomPart::Train, 0, 600), 4000, 3000);
+  for (auto _ : state) benchmark::DoNotOptimize(square_resized(photo, 224));
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(photo224_1thread)->Unit(benchmark::kMillisecond);
+
 /// Random views of 64 images of the demo.
 void augment64_1thread(benchmark::State& state) {
   torch::set_num_threads(1);

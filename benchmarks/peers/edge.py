@@ -1,10 +1,11 @@
 """Students on dermis::edge beside onnxruntime and OpenVINO, one image at a time, interleaved in one process.
 
-usage: edge.py LIBRARY FOLDER [--json FILE] [--threads 1,2] [--rounds 30]
+usage: edge.py LIBRARY EDGE_CLI FOLDER [--json FILE] [--threads 1,2] [--rounds 30]
 
 FOLDER holds what edge_models wrote: <name>.<precision>.edge and .onnx. Prints a line a case and writes a list of
 {name, threads, dtype, ours_s, peers: {name: seconds}, best_peer, ratio}, medians; a ratio above 1: we are faster. Peers that
-compute in bf16 are listed, but the best is one that computes in what the line says.
+compute in bf16 are listed, but the best is one that computes in what the line says. Last, {name, dtype, start_s,
+peak_bytes} of a fresh process that loads a model, decodes FOLDER/photo.jpg and answers.
 """
 import argparse
 import ctypes
@@ -108,9 +109,25 @@ def case(library, folder, name, dtype, threads, rounds):
     return result
 
 
+def cold_start(program, folder, name, dtype, rounds):
+    starts, peaks = [], []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        child = os.posix_spawn(program, [str(program), str(folder / f"{name}.{dtype}.edge"), str(folder / "photo.jpg")],
+                               os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+        _, status, usage = os.wait4(child, 0)
+        starts.append(time.perf_counter() - start)
+        peaks.append(usage.ru_maxrss * 1024)
+        assert status == 0, f"{program} ended with {status}"
+    result = {"name": name, "dtype": dtype, "start_s": round(statistics.median(starts), 6), "peak_bytes": max(peaks)}
+    print(json.dumps(result), flush=True)
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library", type=pathlib.Path)
+    parser.add_argument("edge_cli", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--threads", default="1,2")
@@ -120,6 +137,8 @@ def main():
     names = sorted({file.name.split(".")[0] for file in arguments.folder.glob("*.fp32.edge")})
     results = [case(arguments.library, arguments.folder, name, dtype, threads, arguments.rounds)
                for name in names for threads in map(int, arguments.threads.split(",")) for dtype in ("fp32", "int8")]
+    results += [cold_start(arguments.edge_cli, arguments.folder, name, dtype, arguments.rounds)
+                for name in names for dtype in ("fp32", "int8")]
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

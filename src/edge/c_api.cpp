@@ -48,18 +48,15 @@ void fill(dermis_edge_answer& answer, const dermis::edge::Prediction& prediction
   answer.attention = prediction.attention.data();
 }
 
-dermis::Image image_of(const std::uint8_t* rgb, std::int64_t width, std::int64_t height,
-                       std::int64_t row_bytes) {
+dermis::ImageView view_of(const std::uint8_t* rgb, std::int64_t width, std::int64_t height,
+                          std::int64_t row_bytes) {
   constexpr std::int64_t max_side = 65536;
   dermis::check_argument(width >= 1 && height >= 1 && width <= max_side && height <= max_side,
                          "[edge] expected an image of 1 x 1 to ", max_side, " x ", max_side,
                          ", got ", width, " x ", height);
   dermis::check_argument(row_bytes >= 3 * width, "[edge] expected at least ", 3 * width,
                          " bytes a row, got ", row_bytes);
-  dermis::Image image = dermis::make_image(width, height);
-  for (std::int64_t y = 0; y < height; ++y)
-    std::memcpy(image.pixel(0, y), rgb + y * row_bytes, static_cast<std::size_t>(3 * width));
-  return image;
+  return {rgb, width, height, row_bytes};
 }
 
 }  // namespace
@@ -118,7 +115,7 @@ int32_t dermis_edge_predict(dermis_edge* model, const uint8_t* rgb, int64_t widt
                             int64_t row_bytes, dermis_edge_answer* answer) {
   return guarded([&] {
     check_pointers(model, rgb, answer);
-    fill(*answer, model->model.predict(image_of(rgb, width, height, row_bytes)));
+    fill(*answer, model->model.predict(view_of(rgb, width, height, row_bytes)));
   });
 }
 

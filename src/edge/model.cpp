@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "arena.hpp"
 #include "content.hpp"
@@ -40,10 +41,22 @@ void probabilities_of(const float* logits, double temperature, std::vector<float
     out[c] = static_cast<float>(std::exp((logits[c] - most) / temperature) / sum);
 }
 
+Image copy_of(const ImageView& view) {
+  Image image = make_image(view.width, view.height);
+  for (std::int64_t y = 0; y < view.height; ++y)
+    std::copy_n(view.pixel(0, y), 3 * view.width, image.pixel(0, y));
+  return image;
+}
+
+const Image& square_of(const ImageView& image, const DermoscopyOptions& steps,
+                       SquareResizer& resizer) {
+  const bool untouched = !steps.crop_border && !steps.colour_constancy && !steps.remove_hair;
+  return untouched ? resizer(image) : resizer(preprocess(copy_of(image), steps));
+}
+
 /// Pixels into `out`, see pixels_of().
-void prepare(const Image& image, const Manifest& m, float* out) {
-  const Image square =
-      square_resized(preprocess(image, m.preprocessing), m.network.image_size, Filter::Bicubic);
+void prepare(const ImageView& image, const Manifest& m, SquareResizer& resizer, float* out) {
+  const Image& square = square_of(image, m.preprocessing, resizer);
   const std::int64_t pixels = square.width * square.height;
   for (std::int64_t c = 0; c < 3; ++c) {
     const auto mean = static_cast<float>(m.mean[static_cast<std::size_t>(c)]);
@@ -76,6 +89,7 @@ struct Model::State {
     arena.allocate();
     place();
     const auto& n = manifest.network;
+    resizer.emplace(n.image_size, Filter::Bicubic, options.largest_side);
     pixels.resize(pixel_count(n));
     all_logits.resize(static_cast<std::size_t>(n.exits() * n.num_classes));
     prediction.probabilities.resize(manifest.classes.size());
@@ -99,6 +113,7 @@ struct Model::State {
   Arena arena;
   Weights weights;
   Activations memory;
+  std::optional<SquareResizer> resizer;
   std::vector<float> pixels, all_logits;
   Prediction prediction;
 };
@@ -125,8 +140,8 @@ std::size_t Model::memory_bytes() const {
   return state_->arena.bytes();
 }
 
-const Prediction& Model::predict(const Image& image) {
-  prepare(image, state_->manifest, state_->pixels.data());
+const Prediction& Model::predict(const ImageView& image) {
+  prepare(image, state_->manifest, *state_->resizer, state_->pixels.data());
   return predict(state_->pixels.data());
 }
 
@@ -163,9 +178,10 @@ const std::vector<float>& Model::logits(const float* pixels) {
   return s.all_logits;
 }
 
-std::vector<float> pixels_of(const Image& image, const Manifest& manifest) {
+std::vector<float> pixels_of(const ImageView& image, const Manifest& manifest) {
   std::vector<float> pixels(pixel_count(manifest.network));
-  prepare(image, manifest, pixels.data());
+  SquareResizer resizer(manifest.network.image_size);
+  prepare(image, manifest, resizer, pixels.data());
   return pixels;
 }
 

@@ -80,13 +80,9 @@ Interval SkinDistilViTResults::difference(const std::string& first, std::int64_t
 }
 
 Interval SkinDistilViTResults::teacher_margin() const {
-  check_argument(!baselines.empty(), "[skindistilvit] expected baselines, got none");
-  const auto best = std::max_element(
-      baselines.begin(), baselines.end(), [](const Baseline& a, const Baseline& b) {
-        return a.evaluation.balanced_accuracy.mean < b.evaluation.balanced_accuracy.mean;
-      });
+  const auto& best = best_baseline(baselines).evaluation.predictions;
   const auto teachers = predictions(of("teacher", depths("teacher").front()));
-  const std::vector<std::vector<int>> theirs(teachers.size(), best->evaluation.predictions);
+  const std::vector<std::vector<int>> theirs(teachers.size(), best);
   return balanced_accuracy_difference(labels, teachers, theirs, lesions);
 }
 

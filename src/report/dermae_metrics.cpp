@@ -39,13 +39,6 @@ Json generation(const AuditResults& audit) {
   return json;
 }
 
-const Baseline& best_baseline(const DermaeResults& r) {
-  return *std::max_element(
-      r.baselines.begin(), r.baselines.end(), [](const Baseline& a, const Baseline& b) {
-        return a.evaluation.balanced_accuracy.mean < b.evaluation.balanced_accuracy.mean;
-      });
-}
-
 Json to_json(const ModelCost& cost, const DermaeArm& arm) {
   return Json::object({{"parameters", cost.parameters},
                        {"bytes", cost.bytes},
@@ -111,7 +104,7 @@ Json metrics(const DermaeResults& r) {
 
 void conclude(DermaeResults& r) {
   const auto& teacher = r.arm("teacher").evaluation;
-  const auto& best = best_baseline(r);
+  const auto& best = best_baseline(r.baselines);
   r.teacher_margin = balanced_accuracy_difference(teacher.labels, teacher.predictions,
                                                   best.evaluation.predictions, teacher.lesions);
   const double fidelity = r.audit.fidelity.evaluation.balanced_accuracy.mean;

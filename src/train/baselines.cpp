@@ -1,7 +1,9 @@
 #include "dermis/train/baselines.hpp"
 
+#include <algorithm>
 #include <functional>
 
+#include "dermis/core/check.hpp"
 #include "dermis/metrics/linear_classifier.hpp"
 
 namespace dermis {
@@ -62,6 +64,14 @@ std::vector<Baseline> trivial_baselines(const PixelSet& training, const PixelSet
     baselines.push_back(std::move(best));
   }
   return baselines;
+}
+
+const Baseline& best_baseline(const std::vector<Baseline>& baselines) {
+  check_argument(!baselines.empty(), "[baselines] expected at least one, got none");
+  return *std::max_element(
+      baselines.begin(), baselines.end(), [](const Baseline& a, const Baseline& b) {
+        return a.evaluation.balanced_accuracy.mean < b.evaluation.balanced_accuracy.mean;
+      });
 }
 
 }  // namespace dermis

@@ -137,16 +137,20 @@ TEST_CASE("Answers that are not sure are withheld, and classes are flagged at th
   for (std::size_t c = 0; c < 5; ++c) CHECK(unsure.flagged[c] == (c == best));
 }
 
-TEST_CASE("Nothing is allocated after loading, but for the resize of an image") {
+TEST_CASE("Nothing is allocated after loading") {
   const Fixture f(test::student_of_every_depth(), {Precision::I8});
   const auto pixels = test::draw_pixels(f.checkpoint.options.network, 7);
-  Model model(f.file, {2});
+  const auto photo = make_image(640, 480, 90), small = make_image(1, 1, 90);
+  const auto large = make_image(641, 641, 90);
+  Model model(f.file, {2, "", true, 480});
   const std::size_t before = allocations;
   model.logits(pixels.data());
   model.predict(pixels.data());
+  model.predict(photo);
+  model.predict(small);
   CHECK(allocations == before);
   CHECK(model.memory_bytes() > 100'000);
-  model.predict(make_image(100, 80, 90));
+  model.predict(large);
   CHECK(allocations > before);  // the counter counts
 }
 

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "core/support.hpp"
 #include "dermis/core/hash.hpp"
@@ -132,6 +134,23 @@ TEST_CASE("center_square: the largest centred square, odd margins floored") {
   CHECK(center_square(formula(5, 5)) == formula(5, 5));
   CHECK(square_resized(image, 3, Filter::Lanczos) ==
         resize(crop(image, 1, 0, 4, 4), 3, 3, Filter::Lanczos));
+}
+
+TEST_CASE("square_resized: of a view and with kept memory the same as of an image") {
+  const Filter filter = GENERATE(Filter::Bicubic, Filter::Lanczos, Filter::Nearest);
+  SquareResizer resizer(16, filter, 20);
+  for (const auto& [width, height] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{61, 47}, {3, 90}, {1, 1}, {16, 16}}) {
+    const Image image = formula(width, height);
+    CHECK(resizer(image) == resize(center_square(image), 16, 16, filter));
+    CHECK(resizer(image) == square_resized(image, 16, filter));
+  }
+  const Image large = formula(61, 47);
+  const ImageView part(large.pixel(5, 3), 30, 21, 3 * large.width);
+  CHECK(resizer(part) == square_resized(crop(large, 5, 3, 30, 21), 16, filter));
+  CHECK_THROWS_AS(SquareResizer(0), std::invalid_argument);
+  CHECK_THROWS_AS(SquareResizer(16, filter, -1), std::invalid_argument);
+  CHECK_THROWS_AS(resizer(Image{}), std::invalid_argument);
 }
 
 TEST_CASE("resize: refuses sizes below 1 and images whose bytes do not fit") {

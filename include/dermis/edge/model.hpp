@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "dermis/edge/manifest.hpp"
-#include "dermis/io/image.hpp"
+#include "dermis/io/image_view.hpp"
 
 namespace dermis::edge {
 
@@ -22,6 +22,7 @@ struct ModelOptions {
   int threads = 1;           ///< 1 to 64, the caller's among them; results do not depend on it
   std::string kernels = "";  ///< one of kernel_names(); empty: the first
   bool attention = true;     ///< whether answers come with an attention map
+  std::int64_t largest_side = 4096;  ///< of squares that predict() resizes without new memory
 };
 
 /// Instruction sets that this machine can run, best first.
@@ -39,8 +40,9 @@ struct Prediction {
   std::vector<float> attention;
 };
 
-/// A loaded file. All memory is taken by the constructor: logits() and predict() of pixels allocate
-/// nothing, predict() of an image what its resize needs. Not for two threads at once.
+/// A loaded file. All memory is taken by the constructor; logits() and predict() allocate nothing,
+/// unless an image is larger than ModelOptions::largest_side or the file asks for preprocessing
+/// (hair, border, colour), which works on a copy. Not for two threads at once.
 class Model {
  public:
   /// \throws std::runtime_error naming the file if it is missing, damaged (its checksum is
@@ -54,8 +56,9 @@ class Model {
   const char* kernels() const;       ///< the instruction set in use
   std::size_t memory_bytes() const;  ///< of weights and activations together
 
-  /// An RGB image of any size (at least 1 x 1), prepared as in training. Valid until the next call.
-  const Prediction& predict(const Image& image);
+  /// An RGB image of any size (at least 1 x 1), an Image or pixels held elsewhere, prepared as in
+  /// training. Valid until the next call.
+  const Prediction& predict(const ImageView& image);
   /// Pixels [3, image_size, image_size], normalised.
   const Prediction& predict(const float* pixels);
   /// Logits [exits, classes] of every head, none skipped.
@@ -68,6 +71,6 @@ class Model {
 
 /// Pixels [3, image_size, image_size] as the network takes them: preprocessed, squared, resized,
 /// normalised, bit for bit as in training.
-std::vector<float> pixels_of(const Image& image, const Manifest& manifest);
+std::vector<float> pixels_of(const ImageView& image, const Manifest& manifest);
 
 }  // namespace dermis::edge

@@ -28,4 +28,7 @@ struct Baseline {
 std::vector<Baseline> trivial_baselines(const PixelSet& training, const PixelSet& validation,
                                         const PixelSet& test);
 
+/// The one of the highest balanced accuracy, the first of equals. None is std::invalid_argument.
+const Baseline& best_baseline(const std::vector<Baseline>& baselines);
+
 }  // namespace dermis
