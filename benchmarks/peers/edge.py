@@ -10,9 +10,10 @@ peak_bytes} of a fresh process that loads a model, decodes FOLDER/photo.jpg and 
 import argparse
 import ctypes
 import json
-import os
 import pathlib
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -73,10 +74,13 @@ def own_dynamic_quantization(fp32):
 
 
 def interleaved(runs, pixels, rounds):
-    """Medians in seconds. Turns alternate, so that what else the machine does meets all alike."""
+    """Medians in seconds. Turns alternate, so that what else the machine does meets all alike. Threads that wait for
+    more to do without sleeping would take a core from the next in turn: a pause ends that, a call wakes one's own."""
     times = {name: [] for name in runs}
     for turn in range(rounds + 3):
         for name, run in runs.items():
+            time.sleep(0.02)
+            run(pixels)
             start = time.perf_counter()
             run(pixels)
             if turn >= 3:
@@ -109,17 +113,22 @@ def case(library, folder, name, dtype, threads, rounds):
     return result
 
 
+# Starts a program from a process smaller than it: a child's peak begins with its parent's size.
+STARTER = """
+import os, sys, time
+start = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ,
+                       file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - start, usage.ru_maxrss * 1024)
+sys.exit(status != 0)
+"""
+
+
 def cold_start(program, folder, name, dtype, rounds):
-    starts, peaks = [], []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        child = os.posix_spawn(program, [str(program), str(folder / f"{name}.{dtype}.edge"), str(folder / "photo.jpg")],
-                               os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
-        _, status, usage = os.wait4(child, 0)
-        starts.append(time.perf_counter() - start)
-        peaks.append(usage.ru_maxrss * 1024)
-        assert status == 0, f"{program} ended with {status}"
-    result = {"name": name, "dtype": dtype, "start_s": round(statistics.median(starts), 6), "peak_bytes": max(peaks)}
+    command = [sys.executable, "-ISc", STARTER, str(program), str(folder / f"{name}.{dtype}.edge"), str(folder / "photo.jpg")]
+    starts, peaks = zip(*(map(float, subprocess.check_output(command).split()) for _ in range(rounds)))
+    result = {"name": name, "dtype": dtype, "start_s": round(statistics.median(starts), 6), "peak_bytes": int(max(peaks))}
     print(json.dumps(result), flush=True)
     return result
 

@@ -22,6 +22,11 @@ __attribute__((noinline)) void* operator new(std::size_t bytes) {
   if (void* block = std::malloc(bytes)) return block;
   throw std::bad_alloc();
 }
+// std::stable_sort's, whose memory the operator delete below frees.
+__attribute__((noinline)) void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(bytes);
+}
 __attribute__((noinline)) void operator delete(void* block) noexcept {
   std::free(block);
 }
