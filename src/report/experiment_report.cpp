@@ -1,5 +1,7 @@
 #include "dermis/report/experiment_report.hpp"
 
+#include <algorithm>
+
 #include "../metrics/format.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/html.hpp"
@@ -194,6 +196,7 @@ std::string interval_text(const Json& json, const char* pattern, double scale) {
   return format(pattern, scale * found.mean, scale * found.lo, scale * found.hi);
 }
 
+/// A row a set of images; arms that share one are named together.
 void add_generation(HtmlReport& page, const ExperimentResults& r) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t a = 0; a < r.runs.size(); ++a)
@@ -203,15 +206,24 @@ void add_generation(HtmlReport& page, const ExperimentResults& r) {
       const auto& kid = found.contains("distribution")
                             ? found.at("distribution").at("synthetic").at("kid")
                             : Json();
-      rows.push_back({r.experiment.arms[a].name, text(r.seeds[s]),
-                      count(found.at("images").get<std::int64_t>()),
-                      interval_text(found.at("recognised"), "%.1f %% (%.1f to %.1f)", 100),
-                      interval_text(found.at("real_recognised"), "%.1f %% (%.1f to %.1f)", 100),
-                      interval_text(kid, "%.3f (%.3f to %.3f)", 1)});
+      const std::vector<std::string> row{
+          r.experiment.arms[a].name,
+          text(r.seeds[s]),
+          count(found.at("images").get<std::int64_t>()),
+          interval_text(found.at("recognised"), "%.1f %% (%.1f to %.1f)", 100),
+          interval_text(found.at("real_recognised"), "%.1f %% (%.1f to %.1f)", 100),
+          interval_text(kid, "%.3f (%.3f to %.3f)", 1)};
+      const auto same = std::find_if(rows.begin(), rows.end(), [&](const auto& other) {
+        return std::equal(row.begin() + 1, row.end(), other.begin() + 1);
+      });
+      if (same == rows.end())
+        rows.push_back(row);
+      else
+        same->front() += ", " + row.front();
     }
   if (rows.empty()) return;
   page.heading("Synthetic images");
-  page.table({"arm", "seed", "images", "recognised", "real ones recognised", "KID"}, rows,
+  page.table({"arms", "seed", "images", "recognised", "real ones recognised", "KID"}, rows,
              "Recognised: balanced accuracy of " + r.experiment.judge +
                  ", trained on real images alone, against the class that was asked for. KID on its "
                  "features, to real images it has not seen.");
