@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
                            : load_classifier(judge_file, at::Device(program.device));
     check_argument(judge.classes == parts.train.classes, "[audit] ", judge_file.string(),
                    " knows other classes than the data");
-    auto found = audit(parts, synthetic, judge, program.seed);
+    auto found = audit(parts, synthetic, judge, program.seed, true);
     if (!model.empty())
       audit_generator(found, load_generator(model, context.device), parts, program.seed);
     if (utility) {

@@ -73,7 +73,7 @@ bool run(const Program& program) {
   const auto judge = train_classifier(train, normalization, recipe.teacher, context,
                                       "real_balanced", curve("real_balanced"));
   add_arm("real_balanced", "real images alone, classes drawn equally often", judge, tune_passes);
-  r.audit = audit(r.parts, r.synthetic, judge, program.seed);
+  r.audit = audit(r.parts, r.synthetic, judge, program.seed, true);
   audit_generator(r.audit, generator, r.parts, program.seed);
 
   add_arm("real_synthetic", "real and synthetic images, from scratch",

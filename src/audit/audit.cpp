@@ -1,6 +1,9 @@
 #include "dermis/audit/audit.hpp"
 
+#include <optional>
+
 #include "../metrics/format.hpp"
+#include "dermis/core/progress.hpp"
 #include "dermis/train/synthesis.hpp"
 
 namespace dermis {
@@ -85,7 +88,7 @@ std::vector<Finding> AuditResults::findings() const {
 }
 
 AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
-                   std::uint64_t seed) {
+                   std::uint64_t seed, bool progress) {
   const auto &train = parts.train, &held_out = parts.test;
   const auto features = classifier_features(judge);
   AuditResults r;
@@ -93,7 +96,13 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   r.real_train = train.size();
   r.real_held_out = held_out.size();
   r.synthetic = synthetic.size();
+  std::optional<Progress> shown;
+  if (progress) shown.emplace("audit", 8, "question");
+  auto ask = [&, asked = std::int64_t{0}](const char* about) mutable {
+    if (shown) shown->update(asked++, about);
+  };
   const auto measure = [&](const char* about, const auto& body) {
+    ask(about);
     try {
       body();
     } catch (const std::invalid_argument& reason) {
@@ -101,6 +110,7 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
     }
   };
 
+  ask("leakage");
   r.leakage = leakage_audit(parts);
   measure("memorisation", [&] {
     r.memorisation =
@@ -116,18 +126,23 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
     r.realness = realness_probe(
         held_out, synthetic, {{"classifier", features}, {"codec", codec_features}}, {.seed = seed});
   });
+  ask("fidelity");
   r.fidelity = class_fidelity(judge, synthetic);
   r.fidelity_real = class_fidelity(judge, held_out);
 
+  ask("skin tone");
   r.real_tones = estimate_tones(train);
   r.synthetic_tones = estimate_tones(synthetic);
   r.tones = compare_tones(r.real_tones, train, r.synthetic_tones, synthetic);
   r.group_gaps = group_gaps(labels_of(held_out), r.fidelity_real.evaluation.probabilities,
                             tone_group_of(estimate_tones(held_out)), lesions_of(held_out));
 
+  ask("shortcuts");
   r.shortcuts = shortcut_probe(predict_with(judge), held_out, {.seed = seed});
+  ask("artefacts");
   r.real_links = artefact_links(train, {.seed = seed});
   r.synthetic_links = artefact_links(synthetic, {.seed = seed});
+  if (shown) shown->update(8);
   return r;
 }
 

@@ -157,23 +157,22 @@ void add_tones(HtmlReport& page, const AuditResults& r) {
   page.heading("Skin tone");
   page.paragraph(
       "Individual typology angle of the skin beside the lesion. Light and camera move it as much "
-      "as "
-      "skin does: shares are means of probabilities, no image is put into one group.");
+      "as skin does: shares are means of probabilities, no image is put into one group.");
   Rows rows;
-  std::vector<std::string> columns = {"class", "images, real / synthetic"};
+  std::vector<std::string> columns = {"class", "images"};
   for (const auto& name : tone_group_names()) columns.push_back(name);
-  columns.push_back("mean ITA higher by");
+  columns.push_back("ITA higher by");
   columns.push_back("differs");
   for (const auto& row : r.tones) {
     std::vector<std::string> cells = {row.name,
                                       count(row.real_images) + " / " + count(row.synthetic_images)};
     for (std::size_t g = 0; g < row.real.size(); ++g)
-      cells.push_back(percent(row.real[g].mean) + " / " + percent(row.synthetic[g].mean));
+      cells.push_back(format("%.1f / %.1f", 100 * row.real[g].mean, 100 * row.synthetic[g].mean));
     cells.push_back(figure(row.shift, "%.1f (%.1f to %.1f)"));
     cells.push_back(row.note.empty() ? (row.differs ? "yes" : "no") : row.note);
     rows.push_back(std::move(cells));
   }
-  page.table(columns, rows, "Shares of real / synthetic images.");
+  page.table(columns, rows, "Real / synthetic: images, and their shares in percent.");
   rows.clear();
   for (const auto& group : r.group_gaps.groups)
     rows.push_back({group.group, count(group.images), percent(group.balanced_accuracy),

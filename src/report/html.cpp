@@ -14,9 +14,9 @@ namespace {
 
 using detail::escape;
 
-/// True for cells such as "0.62", "-3 %", "61.2 % [58.9, 63.4]", "–" and "".
+/// True for cells such as "0.62", "-3 %", "61.2 % [58.9, 63.4]", "–", "- / -" and "".
 bool is_figure(const std::string& cell) {
-  if (cell.empty() || cell == "-" || cell == "–" || cell == "—") return true;
+  if (cell.find_first_not_of("-/ ") == std::string::npos || cell == "–" || cell == "—") return true;
   std::size_t start = cell[0] == '+' || cell[0] == '-' ? 1 : 0;
   if (cell.rfind("−", 0) == 0) start = std::string("−").size();
   return start < cell.size() && cell[start] >= '0' && cell[start] <= '9';

@@ -52,6 +52,8 @@ table.data { min-width: 50%; }
 table.data thead th { border-bottom: 2px solid var(--soft); vertical-align: bottom; }
 table.data tbody tr + tr > * { border-top: 1px solid var(--line); }
 table.data tbody th { font-weight: 500; }
+table.data:has(th:nth-child(8)) { font-size: .8125rem; }
+table.data:has(th:nth-child(8)) :is(th, td) { padding-inline: .4rem; }
 table.data :is(th, td).figure { text-align: right; white-space: nowrap; }
 figure { margin: 0 0 2rem; }
 figure .wide { margin: 0; }

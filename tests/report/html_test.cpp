@@ -89,10 +89,11 @@ TEST_CASE("report: contents, figures and tables are numbered in order") {
 }
 
 TEST_CASE("report: columns of figures are aligned right, columns of words are not") {
-  const std::string html = HtmlReport("r")
-                               .table({"arm", "score", "remark"},
-                                      {{"1", "61.2 % [58.9, 63.4]", "3 of 4"}, {"2", "–", "none"}})
-                               .html();
+  const std::string html =
+      HtmlReport("r")
+          .table({"arm", "score", "remark"},
+                 {{"1", "61.2 % [58.9, 63.4]", "3 of 4"}, {"2", "–", "none"}, {"3", "- / -", "no"}})
+          .html();
   CHECK_THAT(html, Contains("<th scope=\"col\" class=\"figure\">score</th>"));
   CHECK_THAT(html, Contains("<td class=\"figure\">–</td>"));
   CHECK_THAT(html, Contains("<th scope=\"col\">remark</th>"));

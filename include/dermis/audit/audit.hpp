@@ -56,8 +56,9 @@ struct AuditResults {
 /// which it must not have seen. What there are too few images for is left out and named in
 /// `not_measured`; other errors are those of the single audits. \param judge  a classifier trained
 /// on real training images alone; its features are what distances are measured in
+/// \param progress  whether to say on stderr which question is being asked
 AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Classifier& judge,
-                   std::uint64_t seed);
+                   std::uint64_t seed, bool progress = false);
 
 /// Adds what only the generator itself can tell: its hashes, and whether it knows its training
 /// images.
