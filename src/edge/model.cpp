@@ -41,13 +41,6 @@ void probabilities_of(const float* logits, double temperature, std::vector<float
     out[c] = static_cast<float>(std::exp((logits[c] - most) / temperature) / sum);
 }
 
-Image copy_of(const ImageView& view) {
-  Image image = make_image(view.width, view.height);
-  for (std::int64_t y = 0; y < view.height; ++y)
-    std::copy_n(view.pixel(0, y), 3 * view.width, image.pixel(0, y));
-  return image;
-}
-
 const Image& square_of(const ImageView& image, const DermoscopyOptions& steps,
                        SquareResizer& resizer) {
   const bool untouched = !steps.crop_border && !steps.colour_constancy && !steps.remove_hair;

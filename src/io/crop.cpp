@@ -28,16 +28,18 @@ std::int64_t half_of(std::int64_t margin, CropRounding rounding) {
 
 }  // namespace
 
+Image copy_of(const ImageView& view) {
+  Image image = make_image(view.width, view.height);
+  for (std::int64_t y = 0; y < view.height; ++y)
+    std::copy_n(view.pixel(0, y), 3 * view.width, image.pixel(0, y));
+  return image;
+}
+
 Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
            std::int64_t height) {
   detail::check_image(image, "crop");
   detail::check_inside(image, {x, y, width, height}, "crop");
-  Image result = make_image(width, height);
-  for (std::int64_t row = 0; row < height; ++row) {
-    const std::uint8_t* in = image.pixel(x, y + row);
-    std::copy(in, in + 3 * width, result.pixel(0, row));
-  }
-  return result;
+  return copy_of({image.pixel(x, y), width, height, 3 * image.width});
 }
 
 Image center_crop(const Image& image, std::int64_t width, std::int64_t height,
@@ -51,11 +53,7 @@ Image center_crop(const Image& image, std::int64_t width, std::int64_t height,
 }
 
 Image center_square(const Image& image) {
-  const ImageView square = ImageView(image).center_square();
-  Image result = make_image(square.width, square.height);
-  for (std::int64_t y = 0; y < square.height; ++y)
-    std::copy_n(square.pixel(0, y), 3 * square.width, result.pixel(0, y));
-  return result;
+  return copy_of(ImageView(image).center_square());
 }
 
 }  // namespace dermis

@@ -142,16 +142,14 @@ std::vector<std::vector<CellMeans>> means_with(const Table& table, Draw&& draw) 
   return means;
 }
 
-std::vector<GroupGap> gaps_of(const Table& table, const GroupGapOptions& options) {
-  const std::vector<Contrast> contrasts = contrasts_of(table, options.least_lesions);
-  if (contrasts.empty()) return {};
-  const auto means = means_with(table, every);
-  std::vector<double> estimate;
-  for (const Contrast& contrast : contrasts) estimate.push_back(contrast.value(means));
-
-  std::vector<std::vector<double>> away(contrasts.size());  // of the resamples, from the estimate
-  for (std::int64_t r = 0; r < options.bootstrap.resamples; ++r) {
-    RandomStream random(options.bootstrap.seed, "group gaps", 0, static_cast<std::uint64_t>(r));
+/// [contrasts][resamples] How far each contrast is from its estimate when lesions are drawn anew.
+std::vector<std::vector<double>> deviations(const Table& table,
+                                            const std::vector<Contrast>& contrasts,
+                                            const std::vector<double>& estimate,
+                                            const BootstrapOptions& options) {
+  std::vector<std::vector<double>> away(contrasts.size());
+  for (std::int64_t r = 0; r < options.resamples; ++r) {
+    RandomStream random(options.seed, "group gaps", 0, static_cast<std::uint64_t>(r));
     const auto resampled = means_with(table, [&](std::size_t count) {
       std::vector<std::size_t> drawn(count);
       for (std::size_t& i : drawn) i = random.below(count);
@@ -160,36 +158,55 @@ std::vector<GroupGap> gaps_of(const Table& table, const GroupGapOptions& options
     for (std::size_t k = 0; k < contrasts.size(); ++k)
       away[k].push_back(contrasts[k].value(resampled) - estimate[k]);
   }
+  return away;
+}
 
-  std::vector<double> spread(contrasts.size()), error(contrasts.size());
-  for (std::size_t k = 0; k < contrasts.size(); ++k) {
-    const Contrast& contrast = contrasts[k];
-    double squares = 0, smoothed = 0;
-    for (const double d : away[k]) squares += d * d / static_cast<double>(away[k].size());
-    for (const std::size_t g : {contrast.first, contrast.second}) {
-      for (const int c : contrast.classes) {
-        const auto at = static_cast<std::size_t>(c);
-        smoothed +=
-            smoothed_variance(means[g][at].recall, static_cast<double>(table.cells[g][at].size()));
-      }
+/// Variance of a contrast of shares, were its lesions independent: where a share is 0 or 1
+/// resamples do not vary at all.
+double smoothed_variance(const Table& table, const std::vector<std::vector<CellMeans>>& means,
+                         const Contrast& contrast) {
+  double sum = 0;
+  for (const std::size_t g : {contrast.first, contrast.second}) {
+    for (const int c : contrast.classes) {
+      const auto at = static_cast<std::size_t>(c);
+      sum += smoothed_variance(means[g][at].recall, static_cast<double>(table.cells[g][at].size()));
     }
-    const auto count = static_cast<double>(contrast.classes.size());
-    spread[k] = std::sqrt(squares);
-    error[k] = std::sqrt(std::max(squares, smoothed / (count * count)));
   }
+  const auto count = static_cast<double>(contrast.classes.size());
+  return sum / (count * count);
+}
+
+/// How many standard deviations wide an interval is that holds for all contrasts at once. Not below
+/// what a normal distribution has for a single one.
+double simultaneous_width(const std::vector<std::vector<double>>& away,
+                          const std::vector<double>& spread, double alpha) {
   std::vector<double> largest(away[0].size());
   for (std::size_t r = 0; r < largest.size(); ++r) {
-    for (std::size_t k = 0; k < contrasts.size(); ++k)
+    for (std::size_t k = 0; k < away.size(); ++k)
       if (spread[k] > 0) largest[r] = std::max(largest[r], std::abs(away[k][r]) / spread[k]);
   }
-  // Not below what a normal distribution has for a single gap.
-  const double width =
-      std::max(1.96, percentile_interval(0, std::move(largest), 1 - 2 * options.alpha).hi);
+  return std::max(1.96, percentile_interval(0, std::move(largest), 1 - 2 * alpha).hi);
+}
+
+std::vector<GroupGap> gaps_of(const Table& table, const GroupGapOptions& options) {
+  const std::vector<Contrast> contrasts = contrasts_of(table, options.least_lesions);
+  if (contrasts.empty()) return {};
+  const auto means = means_with(table, every);
+  std::vector<double> estimate, spread;
+  for (const Contrast& contrast : contrasts) estimate.push_back(contrast.value(means));
+  const auto away = deviations(table, contrasts, estimate, options.bootstrap);
+  for (const auto& resamples : away) {
+    double squares = 0;
+    for (const double d : resamples) squares += d * d / static_cast<double>(resamples.size());
+    spread.push_back(std::sqrt(squares));
+  }
+  const double width = simultaneous_width(away, spread, options.alpha);
 
   std::vector<GroupGap> gaps;
   for (std::size_t k = 0; k < contrasts.size(); ++k) {
     const Contrast& contrast = contrasts[k];
-    const double half = width * error[k];
+    const double error = std::max(spread[k], std::sqrt(smoothed_variance(table, means, contrast)));
+    const double half = width * error;
     gaps.push_back({contrast.calibration ? "overconfidence" : "balanced accuracy",
                     table.names[contrast.first], table.names[contrast.second], contrast.classes,
                     Interval{estimate[k], estimate[k] - half, estimate[k] + half},
@@ -278,36 +295,6 @@ GroupGaps group_gaps(const std::vector<int>& labels, const Eigen::MatrixXd& prob
   result.found = std::any_of(result.gaps.begin(), result.gaps.end(),
                              [](const GroupGap& gap) { return gap.found; });
   return result;
-}
-
-Json to_json(const GroupGaps& result, const std::vector<std::string>& classes) {
-  Json groups = Json::array(), gaps = Json::array();
-  for (const GroupFigures& group : result.groups) {
-    check_argument(group.recall.size() == classes.size(), "[groups] expected the names of ",
-                   group.recall.size(), " classes, got ", classes.size());
-    Json recall = Json::object();
-    for (std::size_t c = 0; c < classes.size(); ++c) recall[classes[c]] = to_json(group.recall[c]);
-    groups.push_back(Json::object({{"group", group.group},
-                                   {"images", group.images},
-                                   {"lesions", group.lesions},
-                                   {"balanced_accuracy", to_json(group.balanced_accuracy)},
-                                   {"recall", recall},
-                                   {"calibration_error", to_json(group.calibration_error)},
-                                   {"overconfidence", to_json(group.overconfidence)},
-                                   {"note", group.note}}));
-  }
-  for (const GroupGap& gap : result.gaps) {
-    Json names = Json::array();
-    for (const int c : gap.classes) names.push_back(classes[static_cast<std::size_t>(c)]);
-    gaps.push_back(Json::object({{"figure", gap.figure},
-                                 {"first", gap.first},
-                                 {"second", gap.second},
-                                 {"classes", names},
-                                 {"difference", to_json(gap.difference)},
-                                 {"found", gap.found}}));
-  }
-  return Json::object(
-      {{"groups", groups}, {"gaps", gaps}, {"unknown", result.unknown}, {"found", result.found}});
 }
 
 }  // namespace dermis

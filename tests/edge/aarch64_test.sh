@@ -24,7 +24,7 @@ for processor in cortex-a57 max; do  # without and with dot products
   echo "== $processor"
   OMP_NUM_THREADS=1 "$qemu" -cpu "$processor" -L /usr/aarch64-linux-gnu "$work/build/edge_test" "${@:-~[.]}"
 done
-"${compiler%g++}strip" -o "$work/stripped" "$work/build/libdermis_edge.so"
-bytes=$(stat -c %s "$work/stripped")
+# Code and data; a file also holds what pads its segments to whole pages.
+bytes=$("${compiler%g++}size" "$work/build/libdermis_edge.so" | awk 'NR == 2 { print $4 }')
 echo "libdermis_edge.so for AArch64: $bytes bytes"
 ((bytes < 300000)) || { echo "expected fewer than 300000 bytes"; exit 1; }

@@ -33,4 +33,6 @@ struct ImageView {
   }
 };
 
+Image copy_of(const ImageView& view);
+
 }  // namespace dermis
