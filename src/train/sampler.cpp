@@ -23,40 +23,35 @@ Sampler::Sampler(const std::string& kind, std::uint64_t seed, const std::string&
 
 Sampler Sampler::natural(std::int64_t size, std::uint64_t seed, const std::string& name) {
   Sampler sampler("natural", seed, name, size, "");
-  std::vector<std::int64_t>& all = sampler.classes_.emplace_back(size);
-  for (std::int64_t i = 0; i < size; ++i) all[static_cast<std::size_t>(i)] = i;
-  sampler.orders_.resize(1);
+  auto& all = sampler.classes_.emplace_back().images[0];
+  for (std::int64_t i = 0; i < size; ++i) all.push_back(i);
   return sampler;
 }
 
 Sampler Sampler::class_balanced(const std::vector<int>& labels, std::uint64_t seed,
                                 const std::string& name) {
-  std::string content;
-  std::map<int, std::vector<std::int64_t>> by_class;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    by_class[labels[i]].push_back(static_cast<std::int64_t>(i));
-    content += text(labels[i], ' ');
-  }
-  Sampler sampler("class_balanced", seed, name, static_cast<std::int64_t>(labels.size()), content);
-  for (auto& [label, images] : by_class) sampler.classes_.push_back(std::move(images));
-  sampler.orders_.resize(sampler.classes_.size());
-  return sampler;
+  return class_balanced(labels, std::vector<bool>(labels.size()), 1, seed, name);
 }
 
-Sampler Sampler::weighted(const std::vector<double>& weights, std::uint64_t seed,
-                          const std::string& name) {
+Sampler Sampler::class_balanced(const std::vector<int>& labels, const std::vector<bool>& synthetic,
+                                double real_share, std::uint64_t seed, const std::string& name) {
+  check_argument(real_share >= 0 && real_share <= 1,
+                 "[sampler] expected real_share in [0, 1], got ", real_share);
+  check_argument(synthetic.size() == labels.size(), "[sampler] expected ", labels.size(),
+                 " marks of synthetic images, got ", synthetic.size());
   std::string content;
-  std::vector<double> cumulative;
-  double sum = 0;
-  for (const double weight : weights) {
-    check_argument(std::isfinite(weight) && weight >= 0,
-                   "[sampler] expected finite weights of at least 0, got ", weight);
-    cumulative.push_back(sum += weight);
-    content.append(reinterpret_cast<const char*>(&weight), sizeof weight);
+  std::map<int, Class> by_class;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    by_class[labels[i]].images[synthetic[i]].push_back(static_cast<std::int64_t>(i));
+    content += text(labels[i], synthetic[i] ? "s " : " ");
   }
-  Sampler sampler("weighted", seed, name, static_cast<std::int64_t>(weights.size()), content);
-  check_argument(sum > 0, "[sampler] expected a weight above 0, got only zeros");
-  sampler.cumulative_ = std::move(cumulative);
+  Sampler sampler("class_balanced", seed, name, static_cast<std::int64_t>(labels.size()), content);
+  for (auto& [label, images] : by_class) {
+    images.phase = RandomStream(seed, "phase/" + name, 0, sampler.classes_.size()).uniform();
+    sampler.classes_.push_back(std::move(images));
+  }
+  if (std::find(synthetic.begin(), synthetic.end(), true) != synthetic.end())
+    sampler.configuration_["real_share"] = sampler.real_share_ = real_share;
   return sampler;
 }
 
@@ -70,14 +65,6 @@ std::vector<Draw> Sampler::batch(std::int64_t step, std::int64_t batch_size) con
 }
 
 Draw Sampler::at(std::int64_t position) const {
-  if (!cumulative_.empty()) {
-    const double point = RandomStream(seed_, "draw/" + name_, 0, position).uniform();
-    // upper_bound passes over images of weight 0; rounding could reach the end, so stay below it.
-    const double limit = std::nextafter(cumulative_.back(), 0.0);
-    const auto image = std::upper_bound(cumulative_.begin(), cumulative_.end(),
-                                        std::min(point * cumulative_.back(), limit));
-    return {image - cumulative_.begin(), position};
-  }
   const auto classes = static_cast<std::int64_t>(classes_.size());
   if (classes == 1) return draw_of_class(0, position);
   const std::int64_t run = position / classes;
@@ -90,12 +77,24 @@ Draw Sampler::at(std::int64_t position) const {
 }
 
 Draw Sampler::draw_of_class(std::size_t which, std::int64_t occurrence) const {
-  const std::vector<std::int64_t>& images = classes_[which];
+  const Class& own = classes_[which];
+  std::size_t kind = own.images[0].empty();
+  if (!own.images[0].empty() && !own.images[1].empty()) {
+    const auto real_before = [&](std::int64_t draws) {
+      return static_cast<std::int64_t>(
+          std::floor(static_cast<double>(draws) * real_share_ + own.phase));
+    };
+    const std::int64_t real = real_before(occurrence);
+    kind = real_before(occurrence + 1) == real;
+    occurrence = kind == 0 ? real : occurrence - real;
+  }
+  const std::vector<std::int64_t>& images = own.images[kind];
   const auto count = static_cast<std::int64_t>(images.size());
   const std::int64_t cycle = occurrence / count;
-  Order& order = orders_[which];
+  Order& order = own.orders[kind];
   if (order.cycle != cycle) {
-    order = {cycle, RandomStream(seed_, "order/" + name_, cycle, which).permutation(count)};
+    const std::string purpose = kind == 0 ? "order/" : "synthetic order/";
+    order = {cycle, RandomStream(seed_, purpose + name_, cycle, which).permutation(count)};
   }
   const auto place = static_cast<std::size_t>(occurrence % count);
   return {images[static_cast<std::size_t>(order.permutation[place])], cycle};

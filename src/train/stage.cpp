@@ -3,7 +3,6 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
-#include <array>
 
 #include "dermis/core/file.hpp"
 #include "dermis/core/hash.hpp"
@@ -79,27 +78,11 @@ ParameterOptions first_weights(const StageContext& context, const std::string& n
 
 Sampler stage_sampler(const PixelSet& training, bool class_balanced, const StageContext& context,
                       const std::string& name, double real_share) {
-  check_argument(real_share >= 0 && real_share <= 1,
-                 "[sampler] expected real_share in [0, 1], got ", real_share);
   if (!class_balanced) return Sampler::natural(training.size(), context.seed, name);
-  const auto is_synthetic = [](const Sample& sample) { return sample.synthetic; };
-  if (real_share == 0 ||
-      std::none_of(training.samples.begin(), training.samples.end(), is_synthetic))
-    return Sampler::class_balanced(labels_of(training), context.seed, name);
-  std::vector<std::array<double, 2>> counts(training.classes.size(),
-                                            {0, 0});  // of each class: real, synthetic
-  for (const auto& sample : training.samples)
-    counts[static_cast<std::size_t>(sample.label)][sample.synthetic] += 1;
-  std::vector<double> weights;
-  for (const auto& sample : training.samples) {
-    const auto& [real, synthetic] = counts[static_cast<std::size_t>(sample.label)];
-    if (real == 0 || synthetic == 0) {
-      weights.push_back(1 / (real + synthetic));
-    } else {
-      weights.push_back(sample.synthetic ? (1 - real_share) / synthetic : real_share / real);
-    }
-  }
-  return Sampler::weighted(weights, context.seed, name);
+  if (real_share == 0) return Sampler::class_balanced(labels_of(training), context.seed, name);
+  std::vector<bool> synthetic;
+  for (const auto& sample : training.samples) synthetic.push_back(sample.synthetic);
+  return Sampler::class_balanced(labels_of(training), synthetic, real_share, context.seed, name);
 }
 
 std::vector<int> labels_of(const PixelSet& set) {

@@ -34,6 +34,8 @@ void check_no_pair_twice(const Sampler& sampler) {
 
 const std::vector<int> kLabels{0, 0, 0, 0, 0,
                                0, 0, 2, 2, 5};  // 7, 2 and 1 images; labels with gaps
+const std::vector<bool> kSynthetic{false, false, false, false, true,
+                                   true,  true,  false, false, true};
 
 }  // namespace
 
@@ -54,9 +56,9 @@ TEST_CASE("sampler: natural order shows every image once a pass, each pass anew"
 }
 
 TEST_CASE("sampler: every kind is a pure function of the step and never repeats a pair") {
-  for (const Sampler& sampler :
-       {Sampler::natural(7, 3, "a"), Sampler::natural(1, 3, "a"),
-        Sampler::class_balanced(kLabels, 3, "a"), Sampler::weighted({1, 2, 0, 4}, 3, "a")}) {
+  for (const Sampler& sampler : {Sampler::natural(7, 3, "a"), Sampler::natural(1, 3, "a"),
+                                 Sampler::class_balanced(kLabels, 3, "a"),
+                                 Sampler::class_balanced(kLabels, kSynthetic, 0.3, 3, "a")}) {
     INFO(sampler.configuration().dump());
     check_pure(sampler);
     check_no_pair_twice(sampler);
@@ -99,12 +101,41 @@ TEST_CASE("sampler: class balance is exact, images of a class come without repla
   CHECK(class_orders.size() == 6);  // all orders of three classes occur
 }
 
-TEST_CASE("sampler: weights are probabilities, zero means never") {
-  const auto sampler = Sampler::weighted({0, 1, 3, 0}, 7, "test");
-  std::map<std::int64_t, int> counts;
-  for (const Draw& draw : first_draws(sampler, 4000)) ++counts[draw.index];
-  CHECK(counts.size() == 2);
-  CHECK(std::abs(counts[2] - 3000) < 5 * 27);  // five standard deviations of a binomial
+TEST_CASE("sampler: of real and synthetic images every class gets its share, evenly spread") {
+  const double share = GENERATE(0.0, 0.3, 0.5, 0.8, 1.0);
+  const auto sampler = Sampler::class_balanced(kLabels, kSynthetic, share, 5, "test");
+  const std::vector<Draw> draws = first_draws(sampler, 3 * 70);
+  std::map<int, int> per_class, real;
+  std::map<std::int64_t, int> per_image;
+  for (const Draw& draw : draws) {
+    const auto at = static_cast<std::size_t>(draw.index);
+    const int label = kLabels[at];
+    ++per_class[label];
+    ++per_image[draw.index];
+    real[label] += !kSynthetic[at];
+    if (label == 0) CHECK(std::abs(real[0] - share * per_class[0]) <= 1);
+  }
+  CHECK(per_class == std::map<int, int>{{0, 70}, {2, 70}, {5, 70}});
+  CHECK(std::abs(real[0] - 70 * share) <= 1);
+  CHECK(real[2] == 70);  // has no synthetic images
+  CHECK(real[5] == 0);   // has no real ones
+  const auto spread = [&](std::int64_t first, std::int64_t last) {
+    std::set<int> counts;
+    for (std::int64_t i = first; i <= last; ++i) counts.insert(per_image[i]);
+    return *counts.rbegin() - *counts.begin();
+  };
+  CHECK(spread(0, 3) <= 1);  // real images of class 0
+  CHECK(spread(4, 6) <= 1);  // synthetic ones
+}
+
+TEST_CASE("sampler: real images come as they would without synthetic ones") {
+  const std::vector<int> real{0, 0, 0, 2, 2, 5}, both{0, 0, 0, 2, 2, 5, 0, 2, 2, 5};
+  std::vector<bool> synthetic(6, false);
+  synthetic.resize(10, true);
+  const auto alone = Sampler::class_balanced(real, 7, "test");
+  const auto mixed = Sampler::class_balanced(both, synthetic, 1, 7, "test");
+  CHECK((first_draws(alone, 99) == first_draws(mixed, 99)));
+  CHECK(alone.configuration() != mixed.configuration());
 }
 
 TEST_CASE("sampler: epochs count image passes") {
@@ -126,11 +157,11 @@ TEST_CASE("sampler: the configuration tells samplers apart") {
         Json("18446744073709551615"));
 }
 
-TEST_CASE("sampler: nothing to draw from and bad weights are refused") {
+TEST_CASE("sampler: nothing to draw from and bad shares are refused") {
   CHECK_THROWS_WITH(Sampler::natural(0, 1, "a"), Contains("[sampler] expected at least one image"));
   CHECK_THROWS_AS(Sampler::class_balanced({}, 1, "a"), std::invalid_argument);
-  CHECK_THROWS_AS(Sampler::weighted({0, 0}, 1, "a"), std::invalid_argument);
-  CHECK_THROWS_AS(Sampler::weighted({1, -1}, 1, "a"), std::invalid_argument);
+  CHECK_THROWS_WITH(Sampler::class_balanced({0}, {true}, 1.5, 1, "a"), Contains("real_share"));
+  CHECK_THROWS_WITH(Sampler::class_balanced({0}, {}, 0.5, 1, "a"), Contains("expected 1 marks"));
   CHECK_THROWS_AS(Sampler::natural(3, 1, "a").batch(-1, 2), std::invalid_argument);
   CHECK_THROWS_AS(Sampler::natural(3, 1, "a").batch(0, 0), std::invalid_argument);
 }

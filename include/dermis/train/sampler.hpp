@@ -3,6 +3,7 @@
 /// Which image comes when: the order of training as a pure function of the step, so that a resumed
 /// run needs no history.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -37,10 +38,14 @@ class Sampler {
   static Sampler class_balanced(const std::vector<int>& labels, std::uint64_t seed,
                                 const std::string& name);
 
-  /// Independent draws with probability weights[i] / sum, with replacement; epoch = the position.
-  /// \param weights  finite, none negative, one at least above 0
-  static Sampler weighted(const std::vector<double>& weights, std::uint64_t seed,
-                          const std::string& name);
+  /// The same, of a set of real and synthetic images: of each class that has both, a share of
+  /// `real_share` (0 to 1) of the draws is real, evenly spread. Real images and synthetic ones each
+  /// come without replacement; epoch = the number of times the class's images of the kind were used
+  /// up. Real images alone are drawn as by the sampler above: what is compared with them differs in
+  /// the images, not in the draw.
+  /// \param synthetic  which images are, one a label
+  static Sampler class_balanced(const std::vector<int>& labels, const std::vector<bool>& synthetic,
+                                double real_share, std::uint64_t seed, const std::string& name);
 
   /// Number of images drawn from.
   std::int64_t size() const { return size_; }
@@ -55,13 +60,18 @@ class Sampler {
   }
 
   /// What must agree for two samplers to yield the same, as JSON: kind, name, seed, size and a
-  /// fingerprint of the labels or weights.
+  /// fingerprint of the labels, and the share of real images.
   const Json& configuration() const { return configuration_; }
 
  private:
-  struct Order {  // the latest permutation of one class (natural order: of all images)
+  struct Order {  // the latest permutation of some images
     std::int64_t cycle = -1;
     std::vector<std::int64_t> permutation;
+  };
+  struct Class {                                      // natural order: of all images
+    std::array<std::vector<std::int64_t>, 2> images;  // real, synthetic
+    double phase = 0;  // where in the spread of real draws it starts: classes differ
+    mutable std::array<Order, 2> orders;
   };
 
   Sampler(const std::string& kind, std::uint64_t seed, const std::string& name, std::int64_t size,
@@ -73,11 +83,9 @@ class Sampler {
   std::string name_;
   std::int64_t size_;
   Json configuration_;
-  std::vector<std::vector<std::int64_t>>
-      classes_;                        // images of each class; one "class" in natural order
-  std::vector<double> cumulative_;     // weighted only
-  mutable std::vector<Order> orders_;  // parallel to classes_
-  mutable Order class_order_;          // the latest run of classes
+  double real_share_ = 1;
+  std::vector<Class> classes_;
+  mutable Order class_order_;  // the latest run of classes
 };
 
 }  // namespace dermis
