@@ -97,7 +97,8 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   r.real_held_out = held_out.size();
   r.synthetic = synthetic.size();
   std::optional<Progress> shown;
-  if (progress) shown.emplace("audit", 8, "question");
+  constexpr std::int64_t questions = 8;
+  if (progress) shown.emplace("audit", questions, "question");
   auto ask = [&, asked = std::int64_t{0}](const char* about) mutable {
     if (shown) shown->update(asked++, about);
   };
@@ -142,7 +143,7 @@ AuditResults audit(const DataParts& parts, const PixelSet& synthetic, const Clas
   ask("artefacts");
   r.real_links = artefact_links(train, {.seed = seed});
   r.synthetic_links = artefact_links(synthetic, {.seed = seed});
-  if (shown) shown->update(8);
+  if (shown) shown->update(questions);
   return r;
 }
 

@@ -43,8 +43,9 @@ void probabilities_of(const float* logits, double temperature, std::vector<float
 
 const Image& square_of(const ImageView& image, const DermoscopyOptions& steps,
                        SquareResizer& resizer) {
-  const bool untouched = !steps.crop_border && !steps.colour_constancy && !steps.remove_hair;
-  return untouched ? resizer(image) : resizer(preprocess(copy_of(image), steps));
+  bool any = false;
+  visit_fields(steps, [&](const char*, bool taken) { any = any || taken; });
+  return any ? resizer(preprocess(copy_of(image), steps)) : resizer(image);
 }
 
 /// Pixels into `out`, see pixels_of().

@@ -78,6 +78,8 @@ ParameterOptions first_weights(const StageContext& context, const std::string& n
 
 Sampler stage_sampler(const PixelSet& training, bool class_balanced, const StageContext& context,
                       const std::string& name, double real_share) {
+  check_argument(real_share >= 0 && real_share <= 1,
+                 "[sampler] expected real_share in [0, 1], got ", real_share);
   if (!class_balanced) return Sampler::natural(training.size(), context.seed, name);
   if (real_share == 0) return Sampler::class_balanced(labels_of(training), context.seed, name);
   std::vector<bool> synthetic;

@@ -160,7 +160,9 @@ TEST_CASE("sampler: synthetic images have the same share in every class that has
     CHECK(real + synthetic == Approx(0.5).margin(0.03));
     CHECK(real / (real + synthetic) == Approx(0.75).margin(0.03));
   }
-  CHECK_THROWS_WITH(stage_sampler(set, true, quiet(), "s", 1.5), Catch::Contains("real_share"));
+  for (const bool balanced : {true, false})
+    CHECK_THROWS_WITH(stage_sampler(set, balanced, quiet(), "s", 1.5),
+                      Catch::Contains("real_share"));
 }
 
 TEST_CASE("distillation: a smaller student learns from the teacher; the teacher stays as it was") {

@@ -33,6 +33,7 @@ struct ImageView {
   }
 };
 
+/// The pixels of `view` as an image of their own.
 Image copy_of(const ImageView& view);
 
 }  // namespace dermis
