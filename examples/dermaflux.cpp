@@ -21,7 +21,7 @@ void write_captions(const Program& program, const Request& request) {
   write_caption_table(context.out / "captions.csv", context.out, captions);
   program.print(Json::object({{"captions", captions.size()}, {"unmeasured", set.unmeasured}}),
                 text(captions.size(), " captions: ", (context.out / "captions.csv").string(), "; ",
-                     set.unmeasured, " images left out, no lesion was found in them"));
+                     set.unmeasured, " images left out, no lesion or no mask was found"));
 }
 
 void train_model(const Program& program, const Request& request) {

@@ -12,28 +12,37 @@ namespace fs = std::filesystem;
 
 /// What is asked for besides what all programs know.
 struct Request {
-  fs::path captions, base, model, prompt_file, flux, autoencoder, text, adapter;
+  fs::path captions, masks, base, model, prompt_file, flux, autoencoder, text, adapter;
   std::string prompt, negative;
   std::int64_t count = 1, steps = 0;
   double guidance = 0, adapter_weight = 1;
   bool streamed = false, fp32 = false;
 };
 
+/// Nothing is held out of photographs: whoever trains on them wants all of them.
 inline DermafluxRecipe recipe_of(const Program& program) {
-  return adjusted(program, dermaflux_recipe(program.preset));
+  auto recipe = dermaflux_recipe(program.preset);
+  recipe.hold_out = program.data.empty();
+  return adjusted(program, std::move(recipe));
 }
 
 inline Phantom phantom_of(const Program& program, const DermafluxRecipe& recipe) {
   return Phantom(program.phantom_options(recipe.data));
 }
 
+/// Captions of the training part: the phantom's truth, or measured in photographs, inside --masks
+/// where there are some; what --captions gives takes their place.
 inline CaptionedSet captioned_training(const Program& program, const DermafluxRecipe& recipe,
                                        const DataParts& parts, const Request& request) {
-  auto set = program.data.empty() ? captioned(parts.train, phantom_of(program, recipe),
-                                              PhantomPart::Train, program.seed)
-                                  : captioned(parts.train, program.seed);
+  if (program.data.empty()) {
+    check_argument(request.captions.empty() && request.masks.empty(),
+                   "[dermaflux] --captions and --masks need --data FOLDER");
+    return captioned(parts.train, phantom_of(program, recipe), PhantomPart::Train, program.seed);
+  }
+  auto set = request.masks.empty()
+                 ? captioned(parts.train, program.seed)
+                 : captioned(with_masks(request.masks, parts.train), program.seed);
   if (request.captions.empty()) return set;
-  check_argument(!program.data.empty(), "[dermaflux] --captions needs --data FOLDER");
   return recaptioned(std::move(set), fs::is_directory(request.captions)
                                          ? read_caption_sidecars(request.captions)
                                          : read_caption_table(request.captions, program.data));
@@ -77,8 +86,11 @@ inline void add_options(Request& r, const std::vector<CLI::App*>& captioning,
                         const std::vector<CLI::App*>& drawing_ones) {
   auto* training = published.front();
   auto* drawing = drawing_ones.front();
-  for (auto* sub : captioning)
+  for (auto* sub : captioning) {
     sub->add_option("--captions", r.captions, "CSV or .jsonl of captions, or a folder of NAME.txt");
+    sub->add_option("--masks", r.masks,
+                    "lesion masks to measure inside of: NAME.png or NAME_segmentation.png");
+  }
   training->add_option("--base", r.base, "folder of a model whose transformer gets adapters");
   for (auto* sub : drawing_ones) sub->add_option("--model", r.model, "folder that `train` wrote");
   for (auto* sub : published) {

@@ -23,6 +23,25 @@ bool malignant(const PixelSet& set, std::int64_t i) {
       set.classes.at(static_cast<std::size_t>(set.samples[static_cast<std::size_t>(i)].label)));
 }
 
+/// Captions of the images of which something was measured.
+CaptionedSet captioned_by(const PixelSet& set,
+                          const std::vector<std::optional<LesionMeasures>>& measured,
+                          std::uint64_t seed) {
+  std::vector<std::int64_t> rows;
+  CaptionedSet result;
+  for (std::int64_t i = 0; i < set.size(); ++i) {
+    const auto& measures = measured[static_cast<std::size_t>(i)];
+    if (!measures) continue;
+    rows.push_back(i);
+    add(result, describe(*measures, malignant(set, i)), i, seed);
+  }
+  check_runtime(!rows.empty(), "[dermaflux] no lesion was found in any of ", set.size(),
+                " images: captions cannot be measured");
+  result.set = set.subset(rows);
+  result.unmeasured = set.size() - result.set.size();
+  return result;
+}
+
 /// The captions, each once, behind the empty one.
 std::vector<std::string> different(std::vector<std::string> captions) {
   std::sort(captions.begin(), captions.end());
@@ -70,19 +89,13 @@ CaptionedSet captioned(const PixelSet& set, const Phantom& phantom, PhantomPart 
 }
 
 CaptionedSet captioned(const PixelSet& set, std::uint64_t seed) {
-  const auto measured = measured_lesions(set.images);
-  std::vector<std::int64_t> rows;
-  CaptionedSet result;
-  for (std::int64_t i = 0; i < set.size(); ++i) {
-    const auto& measures = measured[static_cast<std::size_t>(i)];
-    if (!measures) continue;
-    rows.push_back(i);
-    add(result, describe(*measures, malignant(set, i)), i, seed);
-  }
-  check_runtime(!rows.empty(), "[dermaflux] no lesion was found in any of ", set.size(),
-                " images: captions cannot be measured");
-  result.set = set.subset(rows);
-  result.unmeasured = set.size() - result.set.size();
+  return captioned_by(set, measured_lesions(set.images), seed);
+}
+
+CaptionedSet captioned(const MaskedSet& masked, std::uint64_t seed) {
+  const auto measured = measured_lesions(masked.set.images, masked.masks);
+  auto result = captioned_by(masked.set, measured, seed);
+  result.unmeasured += masked.without_mask;
   return result;
 }
 

@@ -41,6 +41,23 @@ TEST_CASE("dermaflux: captions say the phantom's truth, the held-out combination
              Catch::Contains("all 120 images") && Catch::Contains("got 2"));
 }
 
+TEST_CASE("dermaflux: captions are measured inside the masks that are given") {
+  const auto phantom = small_phantom();
+  const auto all = training(phantom);
+  auto masked = with_phantom_masks(phantom, PhantomPart::Train, all.set);
+  masked.without_mask = 3;
+  const auto measured = captioned(masked, 4);
+  CHECK(measured.captions.size() == 120);
+  CHECK(measured.unmeasured == 3);
+  const auto share = masked.masks[7].to(torch::kFloat).mean().item<double>();
+  CHECK(measured.descriptions[7].area_share == Approx(share).epsilon(0.01));
+  masked.masks[7].zero_();
+  const auto fewer = captioned(masked, 4);
+  CHECK(fewer.captions.size() == 119);
+  CHECK(fewer.unmeasured == 4);
+  CHECK(fewer.set.samples[7].id == all.set.samples[8].id);
+}
+
 TEST_CASE("dermaflux: eight classes become two") {
   const auto all = training(small_phantom());
   const auto binary = by_malignancy(all.set);

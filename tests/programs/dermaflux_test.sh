@@ -58,14 +58,18 @@ cmp "$scratch/d/text_to_image.safetensors" "$scratch/whole/text_to_image.safeten
 
 dermaflux train --dry-run >"$scratch/plan" || fail "--dry-run"
 for stage in autoencoder text_to_image classifier; do grep -q "^$stage " "$scratch/plan" || fail "the plan lacks $stage"; done
-photos "$scratch/photos"
+phantom --out "$scratch/photos" --images 150 --minimum-share 0.1 --image-size 40 --masks >/dev/null 2>&1
+run caption "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --masks "$scratch/photos/masks" --out "$scratch/masked"
+grep -q ' 0 images left out' "$scratch/stdout" || fail "all lesions have masks, but: $(cat "$scratch/stdout")"
 run caption "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --out "$scratch/measured"
+cmp -s "$scratch/masked/captions.csv" "$scratch/measured/captions.csv" && fail "the masks are not read"
 run train "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --captions "$scratch/measured/captions.csv" --out "$scratch/own"
-first=$(basename "$(find "$scratch/photos" -name '*.png' -o -name '*.jpg' | sort | head -1)")
-printf 'image,caption\n%s,a mole\n' "$first" >"$scratch/few.csv"
+first=$(basename "$(find "$scratch/photos/images" -type f | sort | head -1)")
+printf 'image,caption\nimages/%s,a mole\n' "$first" >"$scratch/few.csv"
 expect 1 "training images have no caption" dermaflux train "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --captions "$scratch/few.csv" --out "$scratch/none"
 printf 'image,caption\nnone.png,a mole\n' >"$scratch/lost.csv"
 expect 1 "1 of 1 captioned images are not in" dermaflux train "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --captions "$scratch/lost.csv" --out "$scratch/none"
+expect 1 "--captions and --masks need --data FOLDER" dermaflux caption --masks "$scratch/photos/masks" --out "$scratch/none"
 expect 1 "expected --prompt TEXT or --prompts FILE" dermaflux generate --model "$scratch/model" --prompt "" --out "$scratch/none"
 expect 1 "a prompt with words" dermaflux generate --model "$scratch/model" --prompt " " --out "$scratch/none"
 expect 2 "subcommand" dermaflux

@@ -13,6 +13,7 @@
 
 #include "dermis/audit/dose_curve.hpp"
 #include "dermis/data/caption_files.hpp"
+#include "dermis/data/masks.hpp"
 #include "dermis/experiment/prompt_following.hpp"
 #include "dermis/layers/adapters.hpp"
 #include "dermis/train/parts.hpp"
@@ -71,7 +72,7 @@ struct CaptionedSet {
   PixelSet set;
   std::vector<LesionDescription> descriptions;
   std::vector<std::string> captions;
-  std::int64_t unmeasured = 0;  ///< images left out because no lesion was found in them
+  std::int64_t unmeasured = 0;  ///< images left out: no lesion found in them, or no mask
 
   CaptionedSet subset(const std::vector<std::int64_t>& rows) const;
 };
@@ -80,8 +81,10 @@ struct CaptionedSet {
 /// unless `set` holds all of that part's images in order.
 CaptionedSet captioned(const PixelSet& set, const Phantom& phantom, PhantomPart part,
                        std::uint64_t seed);
-/// Captions of any images from what is measured inside the lesion that is found in them.
+/// Captions of any images from what is measured inside the lesion that is found in them, or inside
+/// the masks that are given.
 CaptionedSet captioned(const PixelSet& set, std::uint64_t seed);
+CaptionedSet captioned(const MaskedSet& masked, std::uint64_t seed);
 /// The captions that a table or NAME.txt files give (see read_caption_table), by the image's name
 /// without extension; descriptions stay. Throws std::runtime_error that counts and names images
 /// without a caption.
