@@ -28,7 +28,7 @@ TEST_CASE("skindistilvit: recipes by preset and variant, as files bring them bac
   CHECK(code.fcvit_probs.loss.growth == AgreementGrowth::Published);
   CHECK(skindistilvit_recipe("full", "paper").student.loss.hidden_cosine == 1);
   CHECK(skindistilvit_recipe("quick", "paper").fcvit_probs.loss.agreement == 50);
-  CHECK(skindistilvit_recipe("quick", "fixed").fcvit_probs.loss.agreement == 5);
+  CHECK(skindistilvit_recipe("quick", "fixed").fcvit_probs.loss.agreement == 1);
   const auto stages = plan(code, 8);  // published: 85,805,577 and 43,278,345 parameters
   CHECK(stages[0].parameters == 85'805'577);
   CHECK(stages[1].parameters == 43'278'345);
