@@ -22,7 +22,7 @@ cmake --build "$work/build" >>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 
 for processor in cortex-a57 max; do  # without and with dot products
   echo "== $processor"
-  OMP_NUM_THREADS=1 "$qemu" -cpu "$processor" -L /usr/aarch64-linux-gnu "$work/build/edge_test" "${@:-~[.]}"
+  OMP_NUM_THREADS=1 "$qemu" -cpu "$processor" -L /usr/aarch64-linux-gnu "$work/build/edge_test" "$@"
 done
 # Code and data; a file also holds what pads its segments to whole pages.
 bytes=$("${compiler%g++}size" "$work/build/libdermis_edge.so" | awk 'NR == 2 { print $4 }')

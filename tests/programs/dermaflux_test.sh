@@ -58,7 +58,7 @@ cmp "$scratch/d/text_to_image.safetensors" "$scratch/whole/text_to_image.safeten
 
 dermaflux train --dry-run >"$scratch/plan" || fail "--dry-run"
 for stage in autoencoder text_to_image classifier; do grep -q "^$stage " "$scratch/plan" || fail "the plan lacks $stage"; done
-phantom --out "$scratch/photos" --images 150 --minimum-share 0.1 --image-size 40 --masks >/dev/null 2>&1
+photos "$scratch/photos" --masks
 run caption "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --masks "$scratch/photos/masks" --out "$scratch/masked"
 grep -q ' 0 images left out' "$scratch/stdout" || fail "all lesions have masks, but: $(cat "$scratch/stdout")"
 run caption "${tiny[@]}" --data "$scratch/photos" --labels labels.csv --out "$scratch/measured"

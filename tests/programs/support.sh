@@ -22,5 +22,5 @@ expect() {
   fi
 }
 
-# photos DIR: 150 phantom images as files, five classes with enough lesions.
-photos() { phantom --out "$1" --images 150 --minimum-share 0.1 --image-size 40 2>/dev/null >/dev/null; }
+# photos DIR [OPTIONS]: 150 phantom images as files, five classes with enough lesions; OPTIONS are those of phantom.
+photos() { phantom --out "$1" --images 150 --minimum-share 0.1 --image-size 40 "${@:2}" 2>/dev/null >/dev/null; }
