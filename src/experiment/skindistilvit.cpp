@@ -40,6 +40,10 @@ NamedClassifiers train_students(const SkinDistilViTRecipe& recipe, const Classif
       other.loss = loss;
       teach("student_" + what, other, parts.train);
     }
+    auto longer = options;
+    longer.layers = first_layers(recipe.teacher.model.depth);
+    longer.loss = labels_only();
+    teach("teacher_longer", longer, parts.train);
   }
   if (recipe.balanced_subset)
     teach("student_balanced_subset", options, class_balanced_subset(parts.train, 0, context.seed));

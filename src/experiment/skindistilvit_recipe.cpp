@@ -174,6 +174,7 @@ std::vector<std::pair<std::string, DistillationOptions>> loss_ablation(
   toggle("cross_entropy", &DistillationOptions::cross_entropy, usual.cross_entropy);
   toggle("logit_mse", &DistillationOptions::logit_mse, usual.logit_mse);
   toggle("hidden_cosine", &DistillationOptions::hidden_cosine, 1);
+  arms.emplace_back("with_labels_only", labels_only());
   return arms;
 }
 
@@ -196,6 +197,7 @@ std::vector<StagePlan> plan(const SkinDistilViTRecipe& r, std::int64_t classes) 
   if (r.ablation)
     for (const auto& arm : loss_ablation(r.student.loss))
       stages.push_back(student("student_" + arm.first));
+  if (r.ablation) stages.push_back(stage("teacher_longer", r.student.training, model.depth));
   if (r.balanced_subset) stages.push_back(student("student_balanced_subset"));
   stages.push_back(stage("fcvit", r.fcvit.training, model.depth));
   stages.push_back(stage("fcvit_probs", r.fcvit_probs.training, model.depth));

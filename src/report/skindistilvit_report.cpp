@@ -83,7 +83,8 @@ void add_depths(HtmlReport& page, const Json& json, double depth) {
 
 void add_student(HtmlReport& page, const Json& json) {
   std::vector<std::vector<std::string>> rows;
-  for (const auto* name : {"teacher", "student", "student_alone", "student_balanced_subset"})
+  for (const auto* name :
+       {"teacher", "teacher_longer", "student", "student_alone", "student_balanced_subset"})
     if (json.contains(name)) rows.push_back(cells(name, json.at(name)));
   if (json.contains("ablation"))
     for (const auto& [name, figures] : json.at("ablation").items())
@@ -96,16 +97,18 @@ void add_student(HtmlReport& page, const Json& json) {
     page.key_figures({{"balanced accuracy kept", share(json, "retention")},
                       {"smaller by", share(json, "size_reduction")},
                       {"faster, one image", format("%.2f x", json.at("speedup").get<double>())}});
-  page.table(columns, rows,
-             "student_alone: the same network, as long, without a teacher. Without or with a term: "
-             "the loss's other terms as they were, the same images in the same order.");
+  page.table(
+      columns, rows,
+      "teacher_longer: the teacher, trained on for as long as the student. student_alone: the "
+      "same network, as long, without a teacher. Without or with a term: the loss's other "
+      "terms as they were, the same images in the same order.");
   if (!json.contains("differences")) return;
   std::vector<std::vector<std::string>> pairs;
   for (const auto& pair : json.at("differences").elements()) {
     pairs.push_back({pair.at("first").get<std::string>(), text(pair.at("depth").get<int>()),
                      detail::points(interval_from_json(pair.at("difference")))});
   }
-  page.table({"at the student's depth", "depth", "less the student, points"}, pairs,
+  page.table({"network", "depth", "less the student, points"}, pairs,
              "Differences in balanced accuracy, paired by lesion and seed, 95 %.");
 }
 

@@ -64,13 +64,15 @@ TEST_CASE("skindistilvit: which layers a student starts from") {
 
 TEST_CASE("skindistilvit: each term of the loss is switched once") {
   const auto arms = loss_ablation(skindistilvit_loss());
-  REQUIRE(arms.size() == 4);
+  REQUIRE(arms.size() == 5);
   CHECK(arms[0].first == "without_kl");
   CHECK(arms[0].second.kl == 0);
   CHECK(arms[0].second.logit_mse == 0.25);
   CHECK(arms[2].second.logit_mse == 0);
   CHECK(arms[3].first == "with_hidden_cosine");
   CHECK(arms[3].second.hidden_cosine == 1);
+  CHECK(arms[4].first == "with_labels_only");
+  CHECK(arms[4].second.kl + arms[4].second.logit_mse + arms[4].second.hidden_cosine == 0);
   CHECK(loss_ablation(skindistilvit_text_loss())[2].first == "with_logit_mse");
 }
 

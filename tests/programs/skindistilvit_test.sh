@@ -9,6 +9,7 @@ import json, sys
 m = json.load(open(sys.argv[1]))
 assert set(m["by_depth"]) == {"fcvit", "fcvit_probs", "combined", "cascade", "cascade_own"}
 assert {d["first"] for d in m["differences"]} >= {"student_alone", "cascade", "cascade_own", "combined"}
+assert {d["first"] for d in m["differences"] if d["depth"] == 3} == {"teacher", "teacher_longer"}
 assert isinstance(m["retention_counts"], bool) and set(m["baselines"]) == {"thumbnail_16", "colour_histogram", "image_size"}
 for rows in m["by_depth"].values():
     assert [row["depth"] for row in rows] == [1, 2, 3]
@@ -18,8 +19,8 @@ for rows in m["by_depth"].values():
         assert abs(row["recall"]["weighted"] - row["accuracy"]) < 1e-9  # they are one by definition
         assert abs(row["recall"]["macro"] - b["mean"]) < 1e-9
         assert set(row["cancer"]) == {"auc", "sensitivity", "specificity"}
-assert set(m["ablation"]) == {"without_kl", "without_cross_entropy", "without_logit_mse", "with_hidden_cosine"}
-for key in ("teacher", "student", "student_alone", "student_balanced_subset"): assert 0 <= m[key]["accuracy"] <= 1
+assert set(m["ablation"]) == {"without_kl", "without_cross_entropy", "without_logit_mse", "with_hidden_cosine", "with_labels_only"}
+for key in ("teacher", "teacher_longer", "student", "student_alone", "student_balanced_subset"): assert 0 <= m[key]["accuracy"] <= 1
 assert m["teacher"]["depth"] == 3 and m["student"]["depth"] == 2
 assert abs(m["retention"] - m["student"]["balanced_accuracy"]["mean"] / m["teacher"]["balanced_accuracy"]["mean"]) < 1e-9
 cost = m["cost"]

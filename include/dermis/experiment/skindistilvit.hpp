@@ -37,8 +37,9 @@ struct SkinDistilViTRecipe {
   ClassifierOptions teacher;
   std::int64_t student_depth = 3;
   LayerChoice student_layers = LayerChoice::First;
-  StudentOptions student;       ///< `layers` is read for LayerChoice::List; `model` is not
-  bool ablation = true;         ///< the student with each term of the loss off, or on if it is off
+  StudentOptions student;  ///< `layers` is read for LayerChoice::List; `model` is not
+  bool ablation = true;    ///< the student with each term of the loss off, or on if it is off, and
+                           ///< with labels only; the teacher trained on for as long as the student
   bool balanced_subset = true;  ///< the student on equally many images of each class
   DepthClassifierOptions fcvit, fcvit_probs, combined;  ///< `model` is the teacher's
   bool full_from_teacher = true;  ///< fcvit and fcvit_probs begin with the teacher's weights, for
@@ -91,8 +92,14 @@ std::vector<std::int64_t> student_layers(const SkinDistilViTRecipe& recipe);
 /// What one seed would do, as plan(DermaeRecipe).
 std::vector<StagePlan> plan(const SkinDistilViTRecipe& recipe, std::int64_t classes);
 
-/// The loss as it stands and with each of its four terms off; a term that is off is switched on
-/// instead. Names say what differs: "without_kl", "with_hidden_cosine".
+/// Cross-entropy against the labels alone, for what owes the teacher only the weights it begins
+/// with.
+inline DistillationOptions labels_only() {
+  return {.kl = 0, .cross_entropy = 1};
+}
+
+/// The loss with each of its four terms off; a term that is off is switched on instead. Names say
+/// what differs: "without_kl", "with_hidden_cosine". Last, "with_labels_only".
 std::vector<std::pair<std::string, DistillationOptions>> loss_ablation(
     const DistillationOptions& loss);
 
@@ -109,8 +116,9 @@ using NamedDepthClassifiers = std::vector<std::pair<std::string, DepthClassifier
 /// weights.
 Classifier train_teacher(const SkinDistilViTRecipe& recipe, const DataParts& parts,
                          const StageContext& context, const Encoder& encoder = {});
-/// student, student_alone (the same network, as long, without a teacher), student_<ablation>,
-/// student_balanced_subset; the last two where the recipe asks for them.
+/// student, student_alone (the same network, as long, without a teacher); where the recipe asks for
+/// them student_<ablation>, teacher_longer (all of the teacher's layers, labels only, as long as
+/// the student: what longer training alone gives) and student_balanced_subset.
 NamedClassifiers train_students(const SkinDistilViTRecipe& recipe, const Classifier& teacher,
                                 const DataParts& parts, const StageContext& context);
 /// fcvit, fcvit_probs, combined; calibrated. The first two begin with the teacher's weights or, as
@@ -181,9 +189,9 @@ struct SkinDistilViTResults {
 /// teacher_margin, cost [...], teacher{...}, student{...}, student_alone{...}, ablation{<name>:
 /// {...}}, balanced_subset{...}, retention, retention_counts (the teacher is at least 15 points
 /// above the baselines), size_reduction, speedup, differences [{first, second, depth, difference}]
-/// (everything at the student's depth less the student), by_depth{<method>: [{depth, ...}]},
-/// early_exit{<method>: [{threshold, mean_depth,
-/// ...}]}, recipe. Each {...}: depth, balanced_accuracy{mean, lo, hi, by_seed}, and means over the
+/// (the first, at that depth, less the student; what has every depth at the student's),
+/// by_depth{<method>: [{depth, ...}]}, early_exit{<method>: [{threshold, mean_depth, ...}]},
+/// recipe. Each {...}: depth, balanced_accuracy{mean, lo, hi, by_seed}, and means over the
 /// seeds of accuracy, precision, recall and f1 (each {weighted, macro}), macro_auc,
 /// calibration_error, recall_by_class, cancer{auc, sensitivity, specificity}. A precision that is
 /// undefined, of a class that is never named, counts as 0.
