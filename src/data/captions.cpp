@@ -124,7 +124,7 @@ std::string size_sentence(RandomStream& random, const LesionDescription& d) {
 
 std::string structure_sentence(RandomStream& random, const std::vector<std::string>& structures) {
   if (structures.empty()) return "";
-  static const Wordings wordings{"Within it there is {}.", "Dermoscopy shows {}.",
+  static const Wordings wordings{"Within it one sees {}.", "Dermoscopy shows {}.",
                                  "The lesion contains {}."};
   return filled(pick(random, wordings), listed(structures));
 }

@@ -64,7 +64,7 @@ img.hard { image-rendering: pixelated; }
 svg.chart { display: block; width: 100%; min-width: 32rem; max-width: 720px; height: auto; }
 table.gallery th, table.gallery td { padding: .3rem .6rem .3rem 0; vertical-align: middle; }
 table.gallery thead th { color: var(--soft); font-weight: 500; }
-table.gallery tbody th { white-space: nowrap; }
+table.gallery tbody th { min-width: 6rem; max-width: 36rem; font-weight: 500; }
 table.gallery img { max-width: none; }
 table.confusion { border-collapse: separate; border-spacing: 2px; font-size: .875rem; }
 table.confusion th, table.confusion td { vertical-align: middle; }
