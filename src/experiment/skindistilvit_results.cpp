@@ -189,8 +189,11 @@ Json exit_json(const SkinDistilViTResults& r, std::size_t method) {
 void add_student(Json& json, const SkinDistilViTResults& r) {
   const auto of = [&](std::int64_t depth) { return r.cost[static_cast<std::size_t>(depth - 1)]; };
   const auto large = r.depths("teacher").front(), small = r.depths("student").front();
-  json["retention"] =
-      r.balanced_accuracy("student", small).mean / r.balanced_accuracy("teacher", large).mean;
+  const auto kept_of = [&](const std::string& teacher) {
+    return r.balanced_accuracy("student", small).mean / r.balanced_accuracy(teacher, large).mean;
+  };
+  json["retention"] = kept_of("teacher");
+  if (!r.depths("teacher_longer").empty()) json["retention_longer"] = kept_of("teacher_longer");
   json["retention_counts"] = !r.baselines.empty() && r.teacher_margin().mean >= 0.15;
   json["size_reduction"] =
       1 - static_cast<double>(of(small).bytes) / static_cast<double>(of(large).bytes);

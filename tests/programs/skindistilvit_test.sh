@@ -23,6 +23,7 @@ assert set(m["ablation"]) == {"without_kl", "without_cross_entropy", "without_lo
 for key in ("teacher", "teacher_longer", "student", "student_alone", "student_balanced_subset"): assert 0 <= m[key]["accuracy"] <= 1
 assert m["teacher"]["depth"] == 3 and m["student"]["depth"] == 2
 assert abs(m["retention"] - m["student"]["balanced_accuracy"]["mean"] / m["teacher"]["balanced_accuracy"]["mean"]) < 1e-9
+assert abs(m["retention_longer"] - m["student"]["balanced_accuracy"]["mean"] / m["teacher_longer"]["balanced_accuracy"]["mean"]) < 1e-9
 cost = m["cost"]
 assert [c["depth"] for c in cost] == [1, 2, 3] and cost[0]["parameters"] < cost[1]["parameters"]
 assert all(c["latency_1_ms"] > 0 and c["latency_64_ms"] > 0 for c in cost)

@@ -187,14 +187,15 @@ struct SkinDistilViTResults {
 
 /// preset, variant, data, split, seeds, classes, baselines{<name>: balanced_accuracy},
 /// teacher_margin, cost [...], teacher{...}, student{...}, student_alone{...}, ablation{<name>:
-/// {...}}, balanced_subset{...}, retention, retention_counts (the teacher is at least 15 points
-/// above the baselines), size_reduction, speedup, differences [{first, second, depth, difference}]
-/// (the first, at that depth, less the student; what has every depth at the student's),
-/// by_depth{<method>: [{depth, ...}]}, early_exit{<method>: [{threshold, mean_depth, ...}]},
-/// recipe. Each {...}: depth, balanced_accuracy{mean, lo, hi, by_seed}, and means over the
-/// seeds of accuracy, precision, recall and f1 (each {weighted, macro}), macro_auc,
-/// calibration_error, recall_by_class, cancer{auc, sensitivity, specificity}. A precision that is
-/// undefined, of a class that is never named, counts as 0.
+/// {...}}, balanced_subset{...}, retention, retention_longer (the same of teacher_longer),
+/// retention_counts (the teacher is at least 15 points above the baselines), size_reduction,
+/// speedup, differences [{first, second, depth, difference}] (the first, at that depth, less the
+/// student; what has every depth at the student's), by_depth{<method>: [{depth, ...}]},
+/// early_exit{<method>: [{threshold, mean_depth, ...}]}, recipe. Each {...}: depth,
+/// balanced_accuracy{mean, lo, hi, by_seed}, and means over the seeds of accuracy, precision,
+/// recall and f1 (each {weighted, macro}), macro_auc, calibration_error, recall_by_class,
+/// cancer{auc, sensitivity, specificity}. A precision that is undefined, of a class that is never
+/// named, counts as 0.
 Json to_json(const SkinDistilViTResults& results);
 
 enum class SkinDistilViTStage { Teacher, Student, Full, Cascade };
