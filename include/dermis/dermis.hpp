@@ -185,6 +185,7 @@
 #include "dermis/train/checkpoint.hpp"
 #include "dermis/train/classification_loss.hpp"
 #include "dermis/train/classifier.hpp"
+#include "dermis/train/colour_whitening.hpp"
 #include "dermis/train/cross_validation.hpp"
 #include "dermis/train/depth_classifier.hpp"
 #include "dermis/train/distillation.hpp"

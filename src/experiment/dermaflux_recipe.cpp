@@ -6,8 +6,8 @@ DermafluxRecipe dermaflux_recipe(const std::string& preset) {
   const auto dermae = dermae_recipe("demo");
   DermafluxRecipe r;
   r.data = {.phantom_images = 1200, .phantom_test_per_class = 100};
-  // Before 1500 steps all lesions come back brown: colour is what it learns last.
   r.autoencoder = dermae_recipe("study").autoencoder;
+  r.autoencoder.whiten_colours = true;  // otherwise all lesions come back brown
   r.generator.training = {.steps = 5000,
                           .batch_size = 32,
                           .learning_rate = 1e-3,

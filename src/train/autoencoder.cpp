@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "dermis/io/contact_sheet.hpp"
+#include "dermis/train/colour_whitening.hpp"
 
 namespace dermis {
 
@@ -80,6 +81,13 @@ void check(const AutoencoderOptions& o, const PixelSet& training,
       training.images.size(2), "; lower discriminator.layers");
 }
 
+/// A copy that takes and gives plain images.
+KLVAE absorbed(const KLVAE& autoencoder, const ColourWhitening& whitening) {
+  KLVAE copy(std::dynamic_pointer_cast<KLVAEImpl>(autoencoder->clone()));
+  absorb(copy, whitening);
+  return copy;
+}
+
 /// AutoencoderOptions::weights, ready for `training`.
 KLVAE frozen_autoencoder(const PixelSet& training, const std::string& weights,
                          const StageContext& context, const std::string& name) {
@@ -122,13 +130,17 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
     owner = std::make_shared<Adversaries>(model, discriminator);
   }
   const auto sampler = stage_sampler(training, /*class_balanced=*/false, context, name);
+  const auto whitening =
+      options.whiten_colours ? std::optional(colour_whitening(training.images)) : std::nullopt;
   const auto step = [&](const Batch& batch) -> StepLoss {
     const auto images = to_signed(augmented(training, batch, options.augment, context.seed,
                                             "augment/" + name, context.device));
-    const auto posterior = model->encode(images);
+    const auto coloured = whitening ? recoloured(images, whitening->forward) : images;
+    const auto posterior = model->encode(coloured);
     const auto noise = torch::randn(posterior.mean.sizes(), batch.generator).to(context.device);
-    const auto rebuilt = model->decode(posterior.sample(noise));
-    auto error = at::l1_loss(rebuilt, images);
+    const auto decoded = model->decode(posterior.sample(noise));
+    auto error = at::l1_loss(decoded, coloured);
+    const auto rebuilt = whitening ? recoloured(decoded, whitening->inverse) : decoded;
     const auto kl = posterior.kl().sum() / static_cast<double>(images.numel());
     StepLoss result{{}, {{"absolute_error", error.item<double>()}, {"kl", kl.item<double>()}}};
     if (options.perceptual_weight > 0) {
@@ -150,8 +162,9 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
   };
   const auto preview = preview_writer(context, name, [&] {  // two rows: original, rebuilt
     const auto originals = training.images.slice(0, 0, 8);
+    const auto plain = whitening ? absorbed(model, *whitening) : model;
     std::vector<Image> images;
-    for (const auto& row : {originals, decode_latents(model, encode_latents(model, originals))})
+    for (const auto& row : {originals, decode_latents(plain, encode_latents(plain, originals))})
       for (const auto& image : row.unbind()) images.push_back(to_image(image));
     return grid(images, originals.size(0));
   });
@@ -163,6 +176,7 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
                 stage_configuration("autoencoder", options_to_json(options), sampler, training)),
             {.preview = preview});
   if (result) *result = std::move(outcome);
+  if (whitening) absorb(model, *whitening);
   model->options.scaling_factor = 1.0;
   model->options.scaling_factor = latent_scale(encode_latents(model, training.images));
   return model;

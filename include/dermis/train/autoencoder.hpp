@@ -17,6 +17,9 @@ struct AutoencoderOptions {
   KLVAEOptions model;  ///< scaling_factor is measured after training
   StageSchedule training;
   AugmentOptions augment = {.rotate = 0, .scale_min = 1, .scale_max = 1, .shift = 0};
+  /// Trains in colours of which none is larger than another, see ColourWhitening: hue is learned as
+  /// soon as lightness, lightness later. Trained, the autoencoder takes and gives plain images.
+  bool whiten_colours = false;
   double kl_weight = 1e-6;  ///< of the KL term, summed over latent values and divided by the pixels
   double perceptual_weight = 0;        ///< of the perceptual term, which needs feature maps; LDM: 1
   double adversarial_weight = 0;       ///< LDM: 0.5; 0: no discriminator
@@ -33,6 +36,7 @@ void visit_fields(Self& o, Visitor&& visit) {
   visit("model", o.model);
   visit("training", o.training);
   visit("augment", o.augment);
+  visit("whiten_colours", o.whiten_colours);
   visit("kl_weight", o.kl_weight);
   visit("perceptual_weight", o.perceptual_weight);
   visit("adversarial_weight", o.adversarial_weight);
