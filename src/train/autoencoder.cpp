@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "dermis/io/contact_sheet.hpp"
 #include "dermis/train/colour_whitening.hpp"
