@@ -1,5 +1,7 @@
 #include "dermis/train/colour_whitening.hpp"
 
+#include "dermis/layers/autocast.hpp"
+
 namespace dermis {
 
 namespace {
@@ -25,6 +27,7 @@ ColourWhitening colour_whitening(const at::Tensor& images) {
 }
 
 at::Tensor recoloured(const at::Tensor& images, const at::Tensor& matrix) {
+  const Autocast full_precision(false, images.device().type());  // gains magnify what is rounded
   return at::conv2d(images, matrix.to(images.options()).view({3, 3, 1, 1}));
 }
 

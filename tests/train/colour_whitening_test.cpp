@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "dermis/io/tensors.hpp"
+#include "dermis/layers/autocast.hpp"
 #include "dermis/train/autoencoder.hpp"
 #include "dermis/train/colour_whitening.hpp"
 #include "folder.hpp"
@@ -46,6 +47,14 @@ TEST_CASE("colour whitening: every direction of colour has one mean square") {
   CHECK(
       at::allclose(recoloured(recoloured(as_signed(images), whitening.forward), whitening.inverse),
                    as_signed(images), 1e-4, 1e-4));
+}
+
+TEST_CASE("colour whitening: colours are not rounded under autocast") {
+  const auto images = as_signed(skin_like());
+  const auto whitening = colour_whitening(skin_like());
+  const auto expected = recoloured(images, whitening.forward);
+  const Autocast autocast(true, at::kCPU);
+  CHECK(at::equal(recoloured(images, whitening.forward), expected));
 }
 
 TEST_CASE("colour whitening: grey images are not amplified without bound") {

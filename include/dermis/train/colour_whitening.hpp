@@ -21,7 +21,7 @@ struct ColourWhitening {
 /// have beside grey) are amplified no more than 100 times.
 ColourWhitening colour_whitening(const at::Tensor& images);
 
-/// `matrix` times every pixel of images [B, 3, H, W].
+/// `matrix` times every pixel of images [B, 3, H, W], in their own precision under autocast, too.
 at::Tensor recoloured(const at::Tensor& images, const at::Tensor& matrix);
 
 /// Makes an autoencoder of whitened images one of images as they are: its first and its last
