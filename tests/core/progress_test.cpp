@@ -115,14 +115,16 @@ std::string shown(Action&& action) {
   REQUIRE(::unlockpt(terminal) == 0);
   const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
   REQUIRE(side >= 0);
-  std::string written(4096, '\0');
   {
     const Redirected redirected(side);
     action();
   }
-  written.resize(static_cast<std::size_t>(
-      std::max<ssize_t>(::read(terminal, &written[0], written.size()), 0)));
   ::close(side);
+  // The kernel hands over in pieces, and says that all is read by an error (Linux) or 0.
+  std::string written;
+  char piece[4096];
+  for (ssize_t got; (got = ::read(terminal, piece, sizeof piece)) > 0;)
+    written.append(piece, static_cast<std::size_t>(got));
   ::close(terminal);
   return written;
 }
