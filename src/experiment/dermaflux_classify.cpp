@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dermis/audit/equal_counts.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/experiment/dermaflux.hpp"
 #include "dermis/metrics/classification.hpp"
@@ -51,6 +52,13 @@ std::vector<Interval> malignant_auc(const DoseCurve& curve) {
   });
 }
 
+std::vector<Interval> plain_accuracy(const DoseCurve& curve) {
+  return intervals(curve, [&](std::size_t point, const std::vector<std::int64_t>& rows) {
+    const auto& e = curve.points[point].evaluation;
+    return accuracy(select(e.labels, rows), select(e.predictions, rows));
+  });
+}
+
 std::vector<Interval> difference(const DoseCurve& first, const DoseCurve& second) {
   return intervals(first, [&](std::size_t point, const std::vector<std::int64_t>& rows) {
     const auto score = [&](const DoseCurve& curve) {
@@ -59,6 +67,13 @@ std::vector<Interval> difference(const DoseCurve& first, const DoseCurve& second
     };
     return score(first) - score(second);
   });
+}
+
+/// The first few drawn images of each class.
+PixelSet examples_of(const PixelSet& pool) {
+  auto rows = class_rows(pool);
+  for (auto& of_class : rows) of_class.resize(std::min<std::size_t>(8, of_class.size()));
+  return pool.subset(joined(rows));
 }
 
 }  // namespace
@@ -87,9 +102,9 @@ ClassifyResults classify(const DermafluxRecipe& recipe, const CaptionedSet& trai
     const auto pool =
         draw_images(prompted(model), requests_of(training, per_class, context.seed),
                     malignancy_classes(), context.seed, place.out / "synthetic", context.progress);
-    auto curve = dose_curve(real, pool, validation, test, options, place);
-    const auto areas = malignant_auc(curve);
-    results.curves.push_back({method, std::move(curve), areas});
+    const auto curve = dose_curve(real, pool, validation, test, options, place);
+    results.curves.push_back(
+        {method, curve, plain_accuracy(curve), malignant_auc(curve), examples_of(pool)});
   }
   results.flow_minus_diffusion = difference(results.curves[0].curve, results.curves[1].curve);
   return results;
@@ -97,7 +112,7 @@ ClassifyResults classify(const DermafluxRecipe& recipe, const CaptionedSet& trai
 
 Json to_json(const ClassifyResults& r) {
   Json methods = Json::object();
-  for (const auto& [method, curve, areas] : r.curves) {
+  for (const auto& [method, curve, accuracies, areas, examples] : r.curves) {
     Json effects = Json::array();
     for (std::size_t e = 0; e < curve.effects.size(); ++e) {
       const auto& effect = curve.effects[e];
@@ -108,6 +123,7 @@ Json to_json(const ClassifyResults& r) {
                                       {"synthetic_images", point.synthetic_images},
                                       {"balanced_accuracy", to_json(effect.balanced_accuracy)},
                                       {"gain", to_json(effect.gain)},
+                                      {"accuracy", to_json(accuracies[e])},
                                       {"auc", to_json(areas[e])}}));
     }
     methods[method] = effects;

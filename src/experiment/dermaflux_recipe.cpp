@@ -7,7 +7,8 @@ DermafluxRecipe dermaflux_recipe(const std::string& preset) {
   DermafluxRecipe r;
   r.data = {.phantom_images = 1200, .phantom_test_per_class = 100};
   r.autoencoder = dermae_recipe("study").autoencoder;
-  r.autoencoder.whiten_colours = true;  // otherwise all lesions come back brown
+  r.autoencoder.whiten_colours = true;      // otherwise all lesions come back brown
+  r.autoencoder.model.latent_channels = 8;  // twice the study's: whitened, detail needs them
   r.generator.training = {.steps = 5000,
                           .batch_size = 32,
                           .learning_rate = 1e-3,

@@ -1,6 +1,7 @@
 #include "../metrics/format.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/audit_report.hpp"
+#include "dose_chart.hpp"
 
 namespace dermis {
 
@@ -134,21 +135,11 @@ void add_utility(HtmlReport& page, const AuditResults& r) {
                 arm("trained on real, tested on synthetic", r.transfer->real_to_synthetic)});
   }
   if (!r.dose) return;
-  LineChart chart{.title = "Balanced accuracy by dose",
-                  .x_label = "synthetic images over real ones",
-                  .y_label = "balanced accuracy",
-                  .series = {}};
+  page.chart(detail::dose_chart("Balanced accuracy by dose", r.dose->effects));
   Rows rows;
-  for (const auto& effect : r.dose->effects) {
-    const auto name = percent(effect.real_share) + " of the real images";
-    if (chart.series.empty() || chart.series.back().name != name)
-      chart.series.push_back({.name = name, .xs = {}, .ys = {}});
-    chart.series.back().xs.push_back(effect.dose);
-    chart.series.back().ys.push_back(effect.balanced_accuracy.mean);
+  for (const auto& effect : r.dose->effects)
     rows.push_back({percent(effect.real_share), format("%.2f", effect.dose),
                     percent(effect.balanced_accuracy), percent(effect.gain)});
-  }
-  page.chart(chart);
   page.table({"share of real images", "dose", "balanced accuracy", "gain over dose 0"}, rows,
              "Equal steps; intervals over lesions and seeds, the gain paired.");
 }

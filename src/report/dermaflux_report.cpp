@@ -3,12 +3,14 @@
 #include "../metrics/format.hpp"
 #include "dermis/core/file.hpp"
 #include "dermis/report/html.hpp"
+#include "dose_chart.hpp"
 
 namespace dermis {
 
 using detail::count;
 using detail::format;
 using detail::percent;
+using detail::points;
 
 namespace {
 
@@ -45,6 +47,24 @@ void add_colours(HtmlReport& page, const FollowingResults& results) {
                     figure(results.shuffled.colours[c].correlation)});
   page.table({"colour", "prompts with it", "test images", "drawn", "shuffled prompts"}, rows,
              "Spearman's correlation of being asked for with the measured share of the lesion.");
+}
+
+void add_examples(HtmlReport& page, const ClassifyResults& results) {
+  std::vector<GalleryRow> rows;
+  std::int64_t each = 0;
+  for (const auto& curve : results.curves) {
+    const auto& drawn = curve.examples;
+    each = drawn.size() / static_cast<std::int64_t>(drawn.classes.size());
+    for (const auto& name : drawn.classes) {
+      GalleryRow row{name + ", " + curve.method, {}};
+      const auto first = static_cast<std::int64_t>(rows.size() % drawn.classes.size()) * each;
+      for (std::int64_t i = first; i < first + each; ++i)
+        row.images.push_back(to_image(drawn.images[i]));
+      rows.push_back(row);
+    }
+  }
+  page.heading("Synthetic images")
+      .gallery(std::vector<std::string>(static_cast<std::size_t>(each)), rows, "", 2);
 }
 
 }  // namespace
@@ -97,27 +117,33 @@ void write_classify(const std::filesystem::path& out, const ClassifyResults& res
   page.heading("Benign or malignant")
       .paragraph(
           "The same network trained for the same steps on a share of the real training images and "
-          "so many synthetic ones; intervals (95 %) over lesions and seeds.");
+          "so many synthetic ones; intervals (95 %) over lesions and seeds, gains over the same "
+          "share without synthetic images in points. The generator has seen all training images: "
+          "a small share tells what it gives to someone who has few.");
   std::vector<std::vector<std::string>> rows;
-  for (const auto& [method, curve, areas] : results.curves)
+  for (const auto& [method, curve, accuracies, areas, examples] : results.curves) {
+    page.chart(detail::dose_chart("Images of " + method, curve.effects));
     for (std::size_t e = 0; e < curve.effects.size(); ++e) {
       const auto& effect = curve.effects[e];
       const auto& point = curve.points[e * curve.points.size() / curve.effects.size()];
       rows.push_back({method, format("%g", effect.real_share), count(point.real_images),
                       count(point.synthetic_images), percent(effect.balanced_accuracy),
-                      percent(effect.gain), figure(areas[e])});
+                      points(effect.gain), percent(accuracies[e]), figure(areas[e])});
     }
-  page.table({"images of", "real share", "real", "synthetic", "balanced accuracy", "gain", "AUC"},
+  }
+  page.table({"images of", "real share", "real", "synthetic", "balanced accuracy", "gain",
+              "accuracy", "AUC"},
              rows);
   std::vector<std::vector<std::string>> differences;
   const auto& effects = results.curves.front().curve.effects;
   for (std::size_t e = 0; e < effects.size(); ++e)
     if (effects[e].dose > 0)
       differences.push_back({format("%g", effects[e].real_share), format("%g", effects[e].dose),
-                             percent(results.flow_minus_diffusion[e])});
+                             points(results.flow_minus_diffusion[e])});
   page.heading("Rectified flow less diffusion")
-      .table({"real share", "dose", "balanced accuracy"}, differences,
+      .table({"real share", "dose", "balanced accuracy, points"}, differences,
              "Images of the same network, trained for the same steps with either process.");
+  add_examples(page, results);
   page.write(out / "classify.html");
 }
 

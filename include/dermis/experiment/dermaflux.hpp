@@ -131,7 +131,9 @@ FollowingResults follow_prompts(const DermafluxRecipe& recipe, const TextToImage
 struct SynthesisCurve {
   std::string method;  ///< flow or diffusion
   DoseCurve curve;
-  std::vector<Interval> auc;  ///< of malignant lesions, one an effect, over lesions and seeds
+  std::vector<Interval> accuracy;  ///< one an effect, over lesions and seeds
+  std::vector<Interval> auc;       ///< of malignant lesions, likewise
+  PixelSet examples;               ///< a few drawn images, as many of each class, class by class
 };
 
 struct ClassifyResults {

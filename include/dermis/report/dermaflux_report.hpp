@@ -20,7 +20,8 @@ void write_following(const std::filesystem::path& out, const FollowingResults& r
 /// The figures a reader looks for first, in two lines.
 std::string summary(const FollowingResults& results);
 
-/// Writes classify.json (to_json) and classify.html into `out`: a table by real share and dose.
+/// Writes classify.json (to_json) and classify.html into `out`: figures by real share and dose,
+/// some images of each method.
 void write_classify(const std::filesystem::path& out, const ClassifyResults& results);
 
 }  // namespace dermis
