@@ -55,11 +55,10 @@ void add_examples(HtmlReport& page, const ClassifyResults& results) {
   for (const auto& curve : results.curves) {
     const auto& drawn = curve.examples;
     each = drawn.size() / static_cast<std::int64_t>(drawn.classes.size());
-    for (const auto& name : drawn.classes) {
-      GalleryRow row{name + ", " + curve.method, {}};
-      const auto first = static_cast<std::int64_t>(rows.size() % drawn.classes.size()) * each;
-      for (std::int64_t i = first; i < first + each; ++i)
-        row.images.push_back(to_image(drawn.images[i]));
+    for (std::size_t c = 0; c < drawn.classes.size(); ++c) {
+      GalleryRow row{drawn.classes[c] + ", " + curve.method, {}};
+      for (std::int64_t i = 0; i < each; ++i)
+        row.images.push_back(to_image(drawn.images[static_cast<std::int64_t>(c) * each + i]));
       rows.push_back(row);
     }
   }

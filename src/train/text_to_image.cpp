@@ -8,6 +8,7 @@
 #include "dermis/core/file.hpp"
 #include "dermis/core/random.hpp"
 #include "dermis/diffusion/ddim.hpp"
+#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/layers/autocast.hpp"
 #include "dermis/train/latent_cache.hpp"
@@ -61,6 +62,27 @@ at::Tensor run_sampler(const DiffusionProcess& process, const TextToImage& model
 /// `text` for every row of `rows`.
 FluxPrompt repeated(const FluxPrompt& prompt, std::int64_t rows) {
   return {prompt.text.expand({rows, -1, -1}), prompt.pooled.expand({rows, -1})};
+}
+
+/// Eight training images above what is drawn for their captions, the same noise whenever it is
+/// drawn.
+Image drawn(const TextToImage& model, const PixelSet& training,
+            const std::vector<std::string>& captions, std::uint64_t seed) {
+  const auto columns = std::min<std::int64_t>(8, training.size());
+  std::vector<Image> images;
+  std::vector<std::string> prompts;
+  for (std::int64_t i = 0; i < columns; ++i) {
+    const auto row = i * training.size() / columns;
+    images.push_back(to_image(training.images[row]));
+    prompts.push_back(captions[static_cast<std::size_t>(row)]);
+  }
+  const auto& autoencoder = model.autoencoder.ptr()->options;
+  const auto side = model.image_size / autoencoder.factor();
+  const auto noise = torch::randn({columns, autoencoder.latent_channels, side, side},
+                                  at::make_generator<at::CPUGeneratorImpl>(seed));
+  const auto pictures = decode_latents(model.autoencoder, model.latents(prompts, noise));
+  for (const auto& picture : pictures.unbind()) images.push_back(to_image(picture));
+  return grid(images, columns);
 }
 
 }  // namespace
@@ -131,6 +153,11 @@ TextToImage train_text_to_image(const PixelSet& training, const std::vector<std:
       stage_configuration("text_to_image", options_to_json(options), sampler, training,
                           {{"autoencoder", fingerprint(state_dict(*autoencoder))},
                            {"captions", fingerprint(StateDict{{"ids", ids}, {"mask", mask}})}});
+  const TextToImage model{autoencoder,         network, vocabulary,
+                          tokenizer,           options, training.images.size(2),
+                          lineage_of(training)};
+  const auto preview =
+      preview_writer(context, name, [&] { return drawn(model, training, captions, context.seed); });
   at::Tensor latents;  // [views N, C, h, w]; made by the first step: a finished run needs none
   auto outcome = detail::with_process(options, [&](const auto& process) {
     const double scale = detail::time_scale(process);
@@ -155,12 +182,12 @@ TextToImage train_text_to_image(const PixelSet& training, const std::vector<std:
     };
     return train(
         *network, parameter_groups(*network, {.weight_decay = options.training.weight_decay}),
-        sampler, step, train_options(options.training, context, name, std::move(configuration)));
+        sampler, step, train_options(options.training, context, name, std::move(configuration)),
+        {.preview = preview});
   });
   network->eval();
   if (result) *result = std::move(outcome);
-  return {autoencoder,         network, vocabulary, tokenizer, options, training.images.size(2),
-          lineage_of(training)};
+  return model;
 }
 
 CaptionUse caption_use(const TextToImage& model, const PixelSet& held_out,

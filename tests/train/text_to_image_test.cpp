@@ -1,9 +1,13 @@
 #include "dermis/train/text_to_image.hpp"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <iostream>
 #include <sstream>
 
 #include "dermis/core/file.hpp"
+#include "dermis/io/contact_sheet.hpp"
+#include "dermis/io/image.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/train/prompted_images.hpp"
 #include "dermis/weights/lora.hpp"
@@ -74,6 +78,28 @@ TEST_CASE("train_text_to_image: the same seed gives the same weights, a finished
   CHECK(at::equal(loaded.latents(prompts, noise), whole.latents(prompts, noise)));
   CHECK(loaded.image_size == 16);
   CHECK(loaded.lineage == whole.lineage);
+}
+
+TEST_CASE("train_text_to_image: pictures on the way, training images above what their words give") {
+  const test::ScratchFolder folder;
+  auto context = quiet;
+  context.out = folder.path();
+  const auto model = trained(8, context);
+  const auto set = test::striped(32, 4);
+  const auto captions = test::striped_captions(set);
+  std::vector<Image> images;
+  std::vector<std::string> prompts;
+  for (std::int64_t row = 0; row < 32; row += 4) {
+    images.push_back(to_image(set.images[row]));
+    prompts.push_back(captions[static_cast<std::size_t>(row)]);
+  }
+  const auto noise =
+      torch::randn({8, 4, 8, 8}, at::make_generator<at::CPUGeneratorImpl>(context.seed));
+  for (const auto& image :
+       decode_latents(model.autoencoder, model.latents(prompts, noise)).unbind())
+    images.push_back(to_image(image));
+  const auto shown = read_image(folder / "text_to_image/samples/step_000008.png");
+  CHECK(torch::equal(to_tensor(shown), to_tensor(grid(images, 8))));
 }
 
 TEST_CASE("text_to_image: long texts are cut and said so, files that do not fit are refused") {
