@@ -123,6 +123,7 @@ Trained train_seeds(const Mixture& data, const Normalization& normalization,
     double score = 0;
     for (std::int64_t seed = 1; seed <= options.seeds; ++seed) {
       auto run = context;
+      if (dose > 0 && !run.out.empty()) run.out /= options.pool;
       run.seed = context.seed + static_cast<std::uint64_t>(seed - 1);
       const auto name =
           dose_name(share, dose, seed) + (rates.size() > 1 ? text("_lr", rate) : std::string());

@@ -84,10 +84,10 @@ ClassifyResults classify(const DermafluxRecipe& recipe, const CaptionedSet& trai
   const auto validation = by_malignancy(parts.validation), test = by_malignancy(parts.test);
   const double most = *std::max_element(recipe.doses.begin(), recipe.doses.end());
   const auto per_class = dose_plan(real.size(), 2, most).front();
-  const DoseOptions options{.classifier = recipe.classifier,
-                            .doses = recipe.doses,
-                            .real_shares = recipe.real_shares,
-                            .seeds = recipe.seeds};
+  DoseOptions options{.classifier = recipe.classifier,
+                      .doses = recipe.doses,
+                      .real_shares = recipe.real_shares,
+                      .seeds = recipe.seeds};
   ClassifyResults results;
   KLVAE autoencoder = nullptr;
   for (const auto objective : {Objective::Flow, Objective::Velocity}) {
@@ -102,7 +102,8 @@ ClassifyResults classify(const DermafluxRecipe& recipe, const CaptionedSet& trai
     const auto pool =
         draw_images(prompted(model), requests_of(training, per_class, context.seed),
                     malignancy_classes(), context.seed, place.out / "synthetic", context.progress);
-    const auto curve = dose_curve(real, pool, validation, test, options, place);
+    options.pool = method;
+    const auto curve = dose_curve(real, pool, validation, test, options, context);
     results.curves.push_back(
         {method, curve, plain_accuracy(curve), malignant_auc(curve), examples_of(pool)});
   }

@@ -21,7 +21,7 @@ DermafluxRecipe dermaflux_recipe(const std::string& preset) {
   r.classifier = dermae.teacher;
   r.classifier.model.dim = 64;
   r.classifier.model.depth = 4;
-  r.classifier.training.steps = 200;
+  r.classifier.training.steps = 1500;  // with few, more real images would not help either
   return r;
 }
 

@@ -114,6 +114,28 @@ TEST_CASE("dose curve: every training is a stage of its own, and finished ones a
   CHECK(json.at("effects").elements()[1].at("gain").contains("hi"));
 }
 
+TEST_CASE("dose curve: several pools share the trainings without synthetic images") {
+  const ScratchFolder folder;
+  const auto training = striped(32, 1), test = striped(40, 2);
+  auto options = three_steps();
+  options.real_shares = {1};
+  options.seeds = 1;
+  auto context = quiet(folder.path());
+  context.resume = true;
+  options.pool = "flow";
+  const auto flow = dose_curve(training, as_synthetic(striped(40, 3)), {}, test, options, context);
+  const auto shared = folder / dose_name(1, 0, 1) / "classifier/checkpoint/checkpoint.json";
+  const auto before = std::filesystem::last_write_time(shared);
+  options.pool = "diffusion";
+  const auto other = dose_curve(training, as_synthetic(striped(40, 4)), {}, test, options, context);
+  CHECK(std::filesystem::last_write_time(shared) == before);
+  CHECK(std::filesystem::exists(folder / "flow" / dose_name(1, 1, 1)));
+  CHECK(std::filesystem::exists(folder / "diffusion" / dose_name(1, 1, 1)));
+  const auto& p = flow.points;
+  CHECK(p[0].evaluation.probabilities == other.points[0].evaluation.probabilities);
+  CHECK_FALSE(p[1].evaluation.probabilities == other.points[1].evaluation.probabilities);
+}
+
 TEST_CASE("dose curve: with one seed the intervals are those by lesion") {
   auto options = three_steps();
   options.classifier.training = steps(40);

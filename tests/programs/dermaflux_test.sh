@@ -32,6 +32,7 @@ assert m["measuring"]["true_masks"]["border"]["mean"] > 0
 PY
 
 run classify "${tiny[@]}" --out "$scratch/model"
+[ "$(find "$scratch/model" -name 'dose_*_s000_*' | wc -l)" = 4 ] || fail "both methods share the trainings without synthetic images"
 python3 - "$scratch/model/classify.json" <<'PY' || fail "classify.json"
 import json, sys
 m = json.load(open(sys.argv[1]))

@@ -25,6 +25,9 @@ struct DoseOptions {
   std::vector<double> learning_rates = {};  ///< to choose from on the validation part; empty: the
                                             ///< classifier's own
   BootstrapOptions bootstrap = {};
+  /// Where several pools are compared: trainings with images of this one lie below
+  /// context.out/pool, those without in context.out, where the next pool finds them on resume.
+  std::string pool = {};
 };
 
 template <class Self, class Visitor>
@@ -72,7 +75,7 @@ std::vector<std::int64_t> dose_plan(std::int64_t real_images, std::int64_t class
 /// smaller shares are within larger ones. Throws std::invalid_argument unless share is in (0, 1].
 std::vector<std::int64_t> real_subset(const PixelSet& training, double share, std::uint64_t seed);
 
-/// Where a training lies below the context's folder: dose_r0125_s050_seed1 has an eighth of the
+/// Where a training lies below the folder: dose_r0125_s050_seed1 has an eighth of the
 /// real images and half as many synthetic ones.
 std::string dose_name(double real_share, double dose, std::int64_t seed);
 

@@ -34,7 +34,7 @@ struct DermafluxRecipe {
   ClassifierOptions classifier;
   std::vector<double> doses = {0, 1, 2};  ///< as DoseOptions
   std::vector<double> real_shares = {0.125, 0.25, 0.5, 1};
-  std::int64_t seeds = 2;
+  std::int64_t seeds = 3;
 };
 
 template <class Self, class Visitor>
