@@ -72,7 +72,7 @@ std::vector<Interval> difference(const DoseCurve& first, const DoseCurve& second
 /// The first few drawn images of each class.
 PixelSet examples_of(const PixelSet& pool) {
   auto rows = class_rows(pool);
-  for (auto& of_class : rows) of_class.resize(std::min<std::size_t>(8, of_class.size()));
+  for (auto& of_class : rows) of_class.resize(std::min<std::size_t>(6, of_class.size()));
   return pool.subset(joined(rows));
 }
 
