@@ -123,12 +123,12 @@ Trained train_seeds(const Mixture& data, const Normalization& normalization,
     double score = 0;
     for (std::int64_t seed = 1; seed <= options.seeds; ++seed) {
       auto run = context;
-      if (dose > 0 && !run.out.empty()) run.out /= options.pool;
       run.seed = context.seed + static_cast<std::uint64_t>(seed - 1);
       const auto name =
           dose_name(share, dose, seed) + (rates.size() > 1 ? text("_lr", rate) : std::string());
+      const auto arm = std::filesystem::path(dose > 0 ? options.pool : "") / name;
       const auto model =
-          detail::train_arm(data.images, normalization, classifier, run, name, encoder);
+          detail::train_arm(data.images, normalization, classifier, run, arm.string(), encoder);
       trained.evaluations.push_back(evaluate(model, test));
       if (rates.size() > 1)
         score += balanced_accuracy(labels_of(validation),

@@ -6,8 +6,8 @@
 #include <limits>
 #include <optional>
 
-#include "dermis/io/contact_sheet.hpp"
 #include "dermis/train/colour_whitening.hpp"
+#include "preview.hpp"
 
 namespace dermis {
 
@@ -164,10 +164,8 @@ KLVAE train_autoencoder(const PixelSet& training, const AutoencoderOptions& opti
   const auto preview = preview_writer(context, name, [&] {  // two rows: original, rebuilt
     const auto originals = training.images.slice(0, 0, 8);
     const auto plain = whitening ? absorbed(model, *whitening) : model;
-    std::vector<Image> images;
-    for (const auto& row : {originals, decode_latents(plain, encode_latents(plain, originals))})
-      for (const auto& image : row.unbind()) images.push_back(to_image(image));
-    return grid(images, originals.size(0));
+    const auto rebuilt = decode_latents(plain, encode_latents(plain, originals));
+    return detail::sheet(at::cat({originals, rebuilt}), originals.size(0));
   });
   auto outcome =
       train(*owner, parameter_groups(*owner, {.weight_decay = options.training.weight_decay}),

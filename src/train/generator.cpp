@@ -6,10 +6,10 @@
 #include "dermis/diffusion/denoising_loss.hpp"
 #include "dermis/diffusion/guidance.hpp"
 #include "dermis/diffusion/linear_denoiser.hpp"
-#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/train/latent_cache.hpp"
 #include "generator_process.hpp"
+#include "preview.hpp"
 
 namespace dermis {
 
@@ -24,10 +24,7 @@ Image drawn(const Generator& generator, std::uint64_t seed) {
     labels.insert(labels.end(), columns, static_cast<int>(c));
     for (std::int64_t i = 0; i < columns; ++i) indices.push_back(i);
   }
-  std::vector<Image> images;
-  for (const auto& image : generator.sample(labels, indices, seed).unbind())
-    images.push_back(to_image(image));
-  return grid(images, columns);
+  return detail::sheet(generator.sample(labels, indices, seed), columns);
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "dermis/core/random.hpp"
-#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/train/classifier.hpp"
+#include "preview.hpp"
 
 namespace dermis {
 
@@ -15,10 +15,8 @@ constexpr std::int64_t kPreviewed = 8;  // images in a preview
 
 /// Three rows: original, masked, reconstructed.
 Image contact_sheet(const MaskedPictures& pictures) {
-  std::vector<Image> images;
-  for (const auto& row : {pictures.original, pictures.masked, pictures.reconstructed})
-    for (const auto& image : row.unbind()) images.push_back(to_image(image));
-  return grid(images, pictures.original.size(0));
+  return detail::sheet(at::cat({pictures.original, pictures.masked, pictures.reconstructed}),
+                       pictures.original.size(0));
 }
 
 }  // namespace

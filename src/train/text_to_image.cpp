@@ -8,12 +8,12 @@
 #include "dermis/core/file.hpp"
 #include "dermis/core/random.hpp"
 #include "dermis/diffusion/ddim.hpp"
-#include "dermis/io/contact_sheet.hpp"
 #include "dermis/io/tensors.hpp"
 #include "dermis/layers/autocast.hpp"
 #include "dermis/train/latent_cache.hpp"
 #include "dermis/train/text_embeddings.hpp"
 #include "generator_process.hpp"
+#include "preview.hpp"
 
 namespace dermis {
 namespace {
@@ -69,20 +69,15 @@ FluxPrompt repeated(const FluxPrompt& prompt, std::int64_t rows) {
 Image drawn(const TextToImage& model, const PixelSet& training,
             const std::vector<std::string>& captions, std::uint64_t seed) {
   const auto columns = std::min<std::int64_t>(8, training.size());
-  std::vector<Image> images;
-  std::vector<std::string> prompts;
-  for (std::int64_t i = 0; i < columns; ++i) {
-    const auto row = i * training.size() / columns;
-    images.push_back(to_image(training.images[row]));
-    prompts.push_back(captions[static_cast<std::size_t>(row)]);
-  }
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < columns; ++i) rows.push_back(i * training.size() / columns);
   const auto& autoencoder = model.autoencoder.ptr()->options;
   const auto side = model.image_size / autoencoder.factor();
   const auto noise = torch::randn({columns, autoencoder.latent_channels, side, side},
                                   at::make_generator<at::CPUGeneratorImpl>(seed));
-  const auto pictures = decode_latents(model.autoencoder, model.latents(prompts, noise));
-  for (const auto& picture : pictures.unbind()) images.push_back(to_image(picture));
-  return grid(images, columns);
+  const auto pictures =
+      decode_latents(model.autoencoder, model.latents(select(captions, rows), noise));
+  return detail::sheet(at::cat({training.subset(rows).images, pictures}), columns);
 }
 
 }  // namespace
